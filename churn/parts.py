@@ -1,0 +1,54 @@
+"""The parts that several commands build from the settings; what is wrong with them becomes one line for the user."""
+
+from churn.errors import UserError
+from churn.settings import Settings
+from model.artifact import ModelError, load, newest
+from model.decision import Costs, Decision
+from model.scoring import Scorer
+from schemas.topics import EVENTS
+from workers.store import FeatureStore, StoreUnavailableError
+from workers.topics import BrokerError, TopicAdmin
+
+
+def feature_store(settings: Settings) -> FeatureStore:
+    """The feature store; raises `UserError` when Redis does not answer."""
+    try:
+        store = FeatureStore(settings.redis(), ttl_days=settings.state_ttl_days, timeout_s=settings.redis_timeout_s)
+        store.connect()
+    except ValueError as error:
+        raise UserError(f"REDIS_URL: {error}") from None
+    except StoreUnavailableError as error:
+        raise UserError(f"REDIS_URL: nothing answers there; {error}") from None
+    return store
+
+
+def scorer(settings: Settings) -> Scorer:
+    """The newest model in the folder of models; raises `UserError` when there is none that can be used."""
+    costs = Costs(
+        settings.customer_value,
+        settings.offer_cost,
+        settings.contact_cost,
+        settings.retention_cost,
+        settings.offer_success,
+        settings.retention_success,
+    )
+    try:
+        return Scorer(load(newest(settings.models)), Decision(costs))
+    except ModelError as error:
+        raise UserError(str(error)) from None
+
+
+def topic_admin(settings: Settings) -> TopicAdmin:
+    """The topics of the cluster."""
+    return TopicAdmin(settings.librdkafka(), partitions=settings.partitions, replication=settings.replication)
+
+
+def partitions(settings: Settings) -> int:
+    """How many partitions `customer.events` has; raises `UserError` when it is not there or no broker answers."""
+    try:
+        existing = topic_admin(settings).existing()
+    except BrokerError as error:
+        raise UserError(f"KAFKA_BOOTSTRAP_SERVERS={settings.kafka_bootstrap_servers}: {error}") from None
+    if EVENTS not in existing:
+        raise UserError(f"topic {EVENTS} is missing; create it with `churn topics`")
+    return existing[EVENTS]

@@ -1,0 +1,118 @@
+"""Every setting of every process, read from the environment and from nowhere else."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from churn.errors import UserError
+
+Money = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+
+
+def _variable(name: str) -> str:
+    """The variable of a setting: KAFKA_ and REDIS_URL as everybody calls them, the rest with CHURN_ before it."""
+    upper = name.upper()
+    return upper if upper.startswith("KAFKA_") or upper == "REDIS_URL" else f"CHURN_{upper}"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=_variable):
+    """The settings, named after their variables; units are in the names.
+
+    `docs/reference/settings.md` is made from this class: the text behind each default is what it says there.
+    """
+
+    kafka_bootstrap_servers: Name | None = None  # host:port[,host:port]; none: `churn stack` and `churn demo` start one
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    kafka_sasl_username: str = ""
+    kafka_sasl_password: str = ""
+    kafka_ssl_ca_location: str = ""  # PEM file of the authority that signed the broker's certificate; empty: the system's
+    redis_url: Name | None = None  # redis://[user:password@]host:port/db, rediss:// for TLS; a cluster is recognised
+    local: Path = Path(".local")  # folder for everything that runs and is made on this machine
+    docker: bool = True  # whether `churn stack` and `churn demo` may use Docker when it answers
+    models: Path = Path(".local/models")  # folder of model versions
+    group: Name = "churn-score"  # consumer group of the scoring workers
+    worker_id: str = ""  # stable name of this worker; a restart with it ends the transaction its predecessor left open
+    heartbeat: str = ""  # file that a scoring worker touches once a second while it works; for health checks
+    batch_records: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 2000  # most records in one transaction
+    clock_skew_s: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 3600.0  # how far ahead of the broker an event may be
+    state_ttl_days: Annotated[int, msgspec.Meta(ge=1, le=36_500)] = 400  # a customer silent for this long is forgotten
+    redis_timeout_s: Annotated[float, msgspec.Meta(gt=0, le=60)] = 0.2  # bound of one wait for Redis
+    partitions: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 6  # of customer.events and churn.scores
+    replication: Annotated[int, msgspec.Meta(ge=1, le=9)] = 1  # copies of each topic; 3 in production
+    customer_value: Money = 500.0  # what is lost when a customer leaves
+    offer_cost: Money = 40.0  # of a discount, paid to everybody who takes it
+    contact_cost: Money = 2.0  # of making the offer in the call
+    retention_cost: Money = 30.0  # of an hour with the retention team
+    offer_success: Share = 0.3  # share of leavers who stay for a discount
+    retention_success: Share = 0.5  # share of leavers who stay after the retention team and a discount
+
+    @classmethod
+    def load(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
+        """Read the settings from `environment`; raises `UserError` naming the variable and its value.
+
+        An unknown `CHURN_*` variable is refused too: it is a misspelt one.
+        """
+        variables = {field.encode_name for field in msgspec.structs.fields(cls)}
+        for name in environment:
+            if name.startswith("CHURN_") and name not in variables:
+                raise UserError(f"{name} is not a setting; see docs/reference/settings.md")
+        settings = cls()
+        for field in msgspec.structs.fields(cls):
+            if (text := environment.get(field.encode_name)) is None:
+                continue
+            try:
+                value = _convert(text, field.type)
+            except (msgspec.ValidationError, ValueError) as error:
+                shown = "***" if field.name.endswith("password") else repr(text)
+                raise UserError(f"{field.encode_name}={shown}: {error}") from None
+            settings = msgspec.structs.replace(settings, **{field.name: value})
+        return settings
+
+    def librdkafka(self) -> dict[str, str]:
+        """Connection settings for confluent-kafka; raises `UserError` when no broker is named."""
+        config = {"bootstrap.servers": self._bootstrap(), "security.protocol": self.kafka_security_protocol}
+        if "SASL" in self.kafka_security_protocol:
+            config |= {
+                "sasl.mechanism": self.kafka_sasl_mechanism,
+                "sasl.username": self.kafka_sasl_username,
+                "sasl.password": self.kafka_sasl_password,
+            }
+        if self.kafka_ssl_ca_location:
+            config["ssl.ca.location"] = self.kafka_ssl_ca_location
+        return config
+
+    def kafka_python(self) -> dict[str, str]:
+        """Connection settings for kafka-python; raises `UserError` when no broker is named."""
+        config = {"bootstrap_servers": self._bootstrap(), "security_protocol": self.kafka_security_protocol}
+        if "SASL" in self.kafka_security_protocol:
+            config |= {
+                "sasl_mechanism": self.kafka_sasl_mechanism,
+                "sasl_plain_username": self.kafka_sasl_username,
+                "sasl_plain_password": self.kafka_sasl_password,
+            }
+        if self.kafka_ssl_ca_location:
+            config["ssl_cafile"] = self.kafka_ssl_ca_location
+        return config
+
+    def redis(self) -> str:
+        """The Redis URL; raises `UserError` when none is set."""
+        if self.redis_url is None:
+            raise UserError("REDIS_URL is not set; expected redis://host:port (or try `churn stack up`)")
+        return self.redis_url
+
+    def _bootstrap(self) -> str:
+        if self.kafka_bootstrap_servers is None:
+            raise UserError("KAFKA_BOOTSTRAP_SERVERS is not set; expected host:port (or try `churn stack up`)")
+        return self.kafka_bootstrap_servers
+
+
+def _convert(text: str, kind: object) -> object:
+    if kind is Path:
+        return Path(text)
+    return msgspec.convert(text, kind, strict=False)

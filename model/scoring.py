@@ -1,0 +1,134 @@
+"""Score a batch of customers: one pass over numpy arrays, then one answer each."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import compress
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.artifact import Artifact
+from model.declaration import Feature
+from model.decision import Decision
+from model.vector import FRESH, FRESHNESS, MISSING, Features, Reading, Vectorizer
+from schemas.cloudevents import from_ms
+from schemas.scores import FeatureValue, ModelRef, Problem, Reason, Score
+
+_FRESHNESS = np.array(FRESHNESS, dtype=object)
+MOST_REASONS = 4
+LEAST_CONTRIBUTION = 0.1  # log-odds; what moves a score by less is not given as a reason
+
+
+class Question(NamedTuple):
+    """What is asked: a reading of a customer's state, the event that asks, and a problem already found with it."""
+
+    reading: Reading
+    event_id: str
+    problem: Problem | None = None
+
+
+class Scored(NamedTuple):
+    """Arrays of a batch: probabilities (n,), contributions (n, k) in log-odds, and the features they came from."""
+
+    probabilities: NDArray[np.float64]
+    contributions: NDArray[np.float64]
+    features: Features
+
+
+class Scorer:
+    """A model ready to answer; holds no state, so that one serves any number of batches."""
+
+    def __init__(self, artifact: Artifact, decision: Decision) -> None:
+        self.artifact = artifact
+        self.features = artifact.features
+        self.vectorizer = Vectorizer(self.features)
+        self._decision = decision
+        self._model = ModelRef(artifact.manifest.name, artifact.manifest.version)
+        self._names = tuple(f.name for f in self.features)
+        self._low = np.array([f.low for f in self.features])
+        self._high = np.array([f.high for f in self.features])
+        self._refuse = np.array([f.policy == "refuse" for f in self.features])
+        self._flag = np.array([f.policy == "flag" for f in self.features])
+
+    def evaluate(self, features: Features) -> Scored:
+        """The numbers of a batch: baseline + contributions = logit of the probability."""
+        columns = [curve.at(features.values[:, j]) for j, curve in enumerate(self.artifact.curves)]
+        contributions = np.stack(columns, axis=1)
+        logits = self.artifact.baseline + contributions.sum(axis=1)
+        return Scored(1.0 / (1.0 + np.exp(-logits)), contributions, features)
+
+    def answer(self, questions: Sequence[Question], scored_at: datetime) -> list[Score]:
+        """One answer for each question, in order; what cannot be scored gets `could-not-compute` and the reason."""
+        if not questions:
+            return []
+        scored = self.evaluate(self.vectorizer.matrix([question.reading for question in questions]))
+        problems = self._problems(scored.features)
+        features = self._feature_values(scored.features)
+        flagged = (scored.features.freshness != FRESH) & self._flag
+        probabilities = scored.probabilities.tolist()
+        bands, actions = self._decision.bands(scored.probabilities), self._decision.actions(scored.probabilities)
+        reasons = self._reasons(scored)
+        answers = []
+        for i, question in enumerate(questions):
+            problem = question.problem or problems.get(i)
+            answers.append(
+                Score(
+                    status="could-not-compute" if problem else "scored",
+                    probability=None if problem else probabilities[i],
+                    band=None if problem else bands[i],
+                    action=None if problem else actions[i],
+                    reasons=[] if problem else reasons[i],
+                    features=features[i],
+                    flags=list(compress(self._names, flagged[i])) if flagged[i].any() else [],
+                    model=self._model,
+                    event_id=question.event_id,
+                    as_of=from_ms(int(question.reading[0])),
+                    scored_at=scored_at,
+                    problem=problem,
+                )
+            )
+        return answers
+
+    def _problems(self, features: Features) -> dict[int, Problem]:
+        """The rows that cannot be scored, and why; the first feature at fault is named."""
+        values, freshness = features.values, features.freshness
+        refused = ((freshness != FRESH) & self._refuse) | (values < self._low) | (values > self._high)
+        problems = {}
+        for i in np.flatnonzero(refused.any(axis=1)).tolist():
+            j = int(refused[i].argmax())
+            problems[i] = _problem(self.features[j], float(values[i, j]), int(freshness[i, j]))
+        return problems
+
+    def _feature_values(self, features: Features) -> list[dict[str, FeatureValue]]:
+        values = np.where(np.isnan(features.values), None, features.values).ravel().tolist()
+        ages_s = np.where(features.ages_ms < 0, None, features.ages_ms // 1000).ravel().tolist()
+        freshness = _FRESHNESS[features.freshness].ravel().tolist()
+        cells = list(map(FeatureValue, values, ages_s, freshness))
+        width = len(self._names)
+        return [dict(zip(self._names, cells[i : i + width], strict=True)) for i in range(0, len(cells), width)]
+
+    def _reasons(self, scored: Scored) -> list[list[Reason]]:
+        """Up to four features that moved each score most, the strongest first."""
+        order = np.argsort(-np.abs(scored.contributions), axis=1)[:, :MOST_REASONS]
+        strength = np.take_along_axis(scored.contributions, order, axis=1)
+        value = np.take_along_axis(scored.features.values, order, axis=1)
+        rows = zip(order.tolist(), strength.tolist(), value.tolist(), strict=True)
+        return [
+            [
+                Reason(self._names[j], v, c, self.features[j].says(v))
+                for j, c, v in zip(*row, strict=True) if abs(c) >= LEAST_CONTRIBUTION
+            ]
+            for row in rows
+        ]  # fmt: skip
+
+
+def _problem(feature: Feature, value: float, freshness: int) -> Problem:
+    name = feature.name
+    if freshness == MISSING:
+        if feature.types == ("customer.registered",):
+            return Problem("unknown-customer", "no customer.registered event is known for this customer")
+        return Problem("feature-missing", f"{name} is not known for this customer")
+    if not feature.low <= value <= feature.high:
+        return Problem("feature-out-of-range", f"{name} is {value:g}, expected {feature.low:g} to {feature.high:g}")
+    return Problem("feature-stale", f"{name} is {FRESHNESS[freshness]}")

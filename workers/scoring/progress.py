@@ -1,0 +1,53 @@
+"""What the scoring worker did, in one log line a second."""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from schemas.scores import Score
+
+logger = logging.getLogger(__name__)
+
+INTERVAL_S = 1.0
+
+
+class Progress:
+    """Counts since the start; `heartbeat`, if given, is a file that is touched with every line while partitions are ours."""
+
+    def __init__(self, heartbeat: Path | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self.counts: Counter[str] = Counter()
+        self._heartbeat = heartbeat
+        self._clock = clock
+        self._reported_s = clock()
+        self._reported_total = 0
+
+    def count(self, answers: Iterable[Score], *, dead_letters: int, sent_on: int) -> None:
+        """Add one batch."""
+        self.counts.update(answer.status for answer in answers)
+        self.counts["dead-letter"] += dead_letters
+        self.counts["sent-on"] += sent_on
+
+    def report(self, positions: Mapping[int, int], lag: Callable[[Mapping[int, int]], int]) -> None:
+        """Write the line if a second has passed since the last; `positions` are the next offsets by partition."""
+        now_s = self._clock()
+        if (passed_s := now_s - self._reported_s) < INTERVAL_S:
+            return
+        total = self.counts.total()
+        logger.info(
+            "progress",
+            extra={
+                "events": total,
+                "scored": self.counts["scored"],
+                "could_not_compute": self.counts["could-not-compute"],
+                "dead_letters": self.counts["dead-letter"],
+                "sent_on": self.counts["sent-on"],
+                "events_per_s": round((total - self._reported_total) / passed_s),
+                "partitions": len(positions),
+                "lag": lag(positions),
+            },
+        )
+        self._reported_s, self._reported_total = now_s, total
+        if self._heartbeat and positions:
+            self._heartbeat.touch()

@@ -1,0 +1,218 @@
+"""The loop of the scoring worker: consume, decode, read states, fold, score, publish, write states.
+
+Publishing commits the answers and the consumed offsets in one Kafka transaction; the states follow in Redis. Whatever
+happens between the two, the next owner of a partition finds how far Redis is behind, folds the records in the gap
+without answering them again, and goes on (`_synchronise`). Every fault ends there: a crash, a rebalance, an aborted
+transaction, a Redis that was away or has lost data, another worker that believes it owns the partition.
+"""
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import chain, repeat
+
+from model.scoring import Scorer
+from schemas.deadletters import dead_letter_headers
+from schemas.scores import ChurnScored, Score, encode, result_id
+from schemas.topics import DEAD_LETTERS, EVENTS, SCORES
+from workers.scoring.batch import Accepted, Letter, Outcome, Rules, decode, fold_and_ask
+from workers.scoring.log import Bounds, Log, LogError, Output
+from workers.scoring.progress import Progress
+from workers.scoring.records import Record
+from workers.store import FeatureStore, StoreDamagedError, StoreUnavailableError
+
+logger = logging.getLogger(__name__)
+
+SOURCE = "churn-score"
+
+
+@dataclass(slots=True)
+class Owned:
+    """A partition of ours: the applied offset in Redis, the next record to take, and where answering begins."""
+
+    applied: int | None
+    position: int
+    publish_from: int
+
+
+@dataclass(slots=True)
+class Batch:
+    """What a batch of records of one partition came to."""
+
+    partition: int
+    letters: list[Letter]
+    outcome: Outcome
+    end: int
+
+
+class ScoringWorker:
+    """One thread that owns some partitions of `customer.events`; `stop` may be called from a signal handler."""
+
+    def __init__(
+        self, log: Callable[..., Log], store: FeatureStore, scorer: Scorer, rules: Rules, *, batch_records: int,
+        progress: Progress,
+    ) -> None:  # fmt: skip
+        self._log = log(gained=self._gained, lost=self._lost)
+        self._store, self._scorer, self._rules = store, scorer, rules
+        self._batch_records = batch_records
+        self._progress = progress
+        self._owned: dict[int, Owned] = {}
+        self._unsynchronised: set[int] = set()
+        self._stopping = False
+        self._troubled = False
+
+    def stop(self) -> None:
+        """End after the batch in hand."""
+        self._stopping = True
+
+    def run(self) -> None:
+        """Work until told to stop."""
+        self._log.subscribe()
+        try:
+            while not self._stopping:
+                self._turn()
+        finally:
+            self._log.close()
+
+    def _turn(self) -> None:
+        try:
+            records = self._log.poll(self._batch_records)
+            self._synchronise()
+            self._work(records)
+        except (LogError, StoreUnavailableError) as error:
+            if not self._troubled:
+                logger.warning("going back to the committed offsets", extra={"error": str(error)})
+            self._troubled = True
+            self._forsake(list(self._owned))
+        else:
+            if self._troubled:
+                logger.info("working again")
+            self._troubled = False
+        self._progress.report({p: o.position for p, o in self._owned.items()}, self._log.lag)
+
+    def _work(self, records: Iterable[Record]) -> None:
+        batches = [
+            batch for partition, some in self._by_partition(records).items() if (batch := self._fold(partition, some))
+        ]
+        ends = {b.partition: b.end for b in batches if b.end > self._owned[b.partition].publish_from}
+        if ends:
+            self._publish(batches, ends)
+        for batch in batches:
+            self._apply(batch)
+
+    def _by_partition(self, records: Iterable[Record]) -> dict[int, list[Record]]:
+        """The records that are ours to take, in order; what a partition that was lost meanwhile still held is dropped."""
+        result: dict[int, list[Record]] = {}
+        for record in records:
+            owned = self._owned.get(record.partition)
+            if owned is not None and record.offset >= owned.position:
+                owned.position = record.offset + 1
+                result.setdefault(record.partition, []).append(record)
+        return result
+
+    def _fold(self, partition: int, records: list[Record]) -> Batch | None:
+        owned = self._owned[partition]
+        decoded = decode(records)
+        try:
+            snapshot = self._store.read(partition, decoded.customers)
+        except StoreDamagedError as error:
+            logger.error("a state in Redis is damaged; making the partition's states anew", extra={"error": str(error)})
+            self._store.clear(partition)
+            self._forsake([partition])
+            return None
+        if snapshot.applied != owned.applied:
+            self._forsake([partition])
+            return None
+        outcome = fold_and_ask(decoded.accepted, snapshot.states, self._scorer, self._rules, owned.publish_from)
+        letters = [letter for letter in decoded.letters if letter.record.offset >= owned.publish_from]
+        return Batch(partition, letters, outcome, records[-1].offset + 1)
+
+    def _publish(self, batches: list[Batch], ends: dict[int, int]) -> None:
+        """Publish every answer, dead letter, and event to be sent on to its customer's partition, with the offsets."""
+        asked = list(chain.from_iterable(batch.outcome.asked for batch in batches))
+        letters = list(chain.from_iterable(batch.letters for batch in batches))
+        astray = list(chain.from_iterable(batch.outcome.astray for batch in batches))
+        questions = list(chain.from_iterable(batch.outcome.questions for batch in batches))
+        now = datetime.now(UTC)
+        answers = self._scorer.answer(questions, now)
+        outputs = [
+            *map(_score, asked, answers, repeat(now)),
+            *map(_dead_letter, letters),
+            *(Output(EVENTS, record.key, record.value, record.headers) for record in astray),
+        ]
+        self._log.publish(outputs, ends)
+        self._progress.count(answers, dead_letters=len(letters), sent_on=len(astray))
+
+    def _apply(self, batch: Batch) -> None:
+        """Write what was published; a refusal means that another writer, or a Redis that lost data, came between."""
+        owned = self._owned[batch.partition]
+        if self._store.write(
+            batch.partition, expected=owned.applied, applied=batch.end, states=batch.outcome.states
+        ):
+            owned.applied = batch.end
+            owned.publish_from = max(owned.publish_from, batch.end)
+        else:
+            self._forsake([batch.partition])
+
+    def _synchronise(self) -> None:
+        """Find out how far each new partition's states are, and start it there."""
+        if not self._unsynchronised:
+            return
+        starts = {p: self._start(p, bounds) for p, bounds in self._log.bounds(self._unsynchronised).items()}
+        self._log.start({partition: owned.position for partition, owned in starts.items()})
+        self._owned |= starts
+        self._unsynchronised.clear()
+
+    def _start(self, partition: int, bounds: Bounds) -> Owned:
+        """Where to take up a partition.
+
+        Records up to the committed offset were answered already: those that were not applied are folded only. States
+        that are ahead of the committed offset, or gone, are made anew from the beginning. Where Kafka has forgotten the
+        committed offset (a group that was away for a week), the applied offset is as good.
+        """
+        applied = self._store.read(partition, ()).applied
+        committed = applied if bounds.committed is None else bounds.committed
+        if committed is None or committed > bounds.end:  # never answered, or the topic was made anew
+            committed = bounds.beginning
+        if applied is None or applied > committed:
+            self._store.clear(partition)
+            owned = Owned(None, bounds.beginning, committed)
+        else:
+            owned = Owned(applied, max(applied, bounds.beginning), committed)
+        seen = {"partition": partition, "applied": applied, "committed": committed, "position": owned.position}
+        if applied is not None and owned.position > applied:
+            logger.error("records were deleted before they were applied", extra=seen)
+        logger.info("partition started", extra=seen)
+        return owned
+
+    def _forsake(self, partitions: Iterable[int]) -> None:
+        """Stop working on partitions that are still ours until they are synchronised again."""
+        gone = [partition for partition in partitions if self._owned.pop(partition, None)]
+        self._log.pause(gone)
+        self._unsynchronised |= set(gone)
+
+    def _gained(self, partitions: list[int]) -> None:
+        self._unsynchronised |= set(partitions)
+
+    def _lost(self, partitions: list[int]) -> None:
+        self._unsynchronised -= set(partitions)
+        for partition in partitions:
+            self._owned.pop(partition, None)
+
+
+def _score(asked: Accepted, answer: Score, now: datetime) -> Output:
+    record = asked.record
+    message = ChurnScored(
+        id=result_id(EVENTS, record.partition, record.offset), source=SOURCE, subject=asked.event.subject, time=now,
+        specversion="1.0", data=answer,
+    )  # fmt: skip
+    return Output(SCORES, record.key, encode(message), [])
+
+
+def _dead_letter(letter: Letter) -> Output:
+    record = letter.record
+    headers = dead_letter_headers(
+        record.headers, letter.error, topic=EVENTS, partition=record.partition, offset=record.offset
+    )
+    return Output(DEAD_LETTERS, record.key, record.value, headers)

@@ -1,0 +1,76 @@
+"""Create the topics, and compare those that exist with what is declared of them."""
+
+import logging
+from collections.abc import Mapping
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+
+from schemas.topics import TOPICS, Topic
+
+CALL_TIMEOUT_S = 10.0
+
+
+class BrokerError(Exception):
+    """No broker answers, or it refuses."""
+
+
+class TopicAdmin:
+    """The topics of one cluster; `partitions` is for those that do not say themselves. Every method may raise `BrokerError`."""
+
+    def __init__(self, config: Mapping[str, str], *, partitions: int, replication: int) -> None:
+        # librdkafka logs to a queue that nobody reads: what went wrong comes back as an error, once.
+        self._client = AdminClient(dict(config), logger=logging.getLogger("kafka"))
+        self._partitions, self._replication = partitions, replication
+
+    def existing(self) -> dict[str, int]:
+        """Every topic's number of partitions."""
+        try:
+            topics = self._client.list_topics(timeout=CALL_TIMEOUT_S).topics
+        except KafkaException as error:
+            raise BrokerError(error.args[0].str()) from None
+        return {name: len(topic.partitions) for name, topic in topics.items()}
+
+    def create_missing(self) -> list[str]:
+        """Create the topics that are not there; returns their names."""
+        existing = self.existing()
+        missing = [
+            NewTopic(topic.name, self._wanted(topic), self._replication, config=topic.settings())
+            for topic in TOPICS if topic.name not in existing
+        ]  # fmt: skip
+        try:
+            for future in self._client.create_topics(missing).values() if missing else ():
+                future.result(CALL_TIMEOUT_S)
+        except KafkaException as error:
+            raise BrokerError(error.args[0].str()) from None
+        return [topic.topic for topic in missing]
+
+    def differences(self) -> dict[str, list[str]]:
+        """By topic, in a few words each, how it is not as declared."""
+        existing = self.existing()
+        settings = self._settings([topic.name for topic in TOPICS if topic.name in existing])
+        result = {}
+        for topic in TOPICS:
+            if topic.name not in existing:
+                result[topic.name] = ["missing"]
+                continue
+            wanted = {"partitions": str(self._wanted(topic)), **topic.settings()}
+            found = {"partitions": str(existing[topic.name]), **settings[topic.name]}
+            result[topic.name] = [
+                f"{name} is {found[name]}, expected {value}" for name, value in wanted.items() if found[name] != value
+            ]
+        return result
+
+    def _wanted(self, topic: Topic) -> int:
+        return topic.partitions or self._partitions
+
+    def _settings(self, names: list[str]) -> dict[str, dict[str, str]]:
+        resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
+        try:
+            futures = self._client.describe_configs(resources) if resources else {}
+            return {
+                resource.name: {name: str(entry.value) for name, entry in future.result(CALL_TIMEOUT_S).items()}
+                for resource, future in futures.items()
+            }
+        except KafkaException as error:
+            raise BrokerError(error.args[0].str()) from None
