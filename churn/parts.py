@@ -1,24 +1,26 @@
 """The parts that several commands build from the settings; what is wrong with them becomes one line for the user."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from churn.errors import UserError
 from churn.settings import Settings
 from model.artifact import ModelError, load, newest
 from model.decision import Costs, Decision
 from model.scoring import Scorer
 from schemas.topics import EVENTS
-from workers.store import FeatureStore, StoreUnavailableError
-from workers.topics import BrokerError, TopicAdmin
+from workers.store import FeatureStore, StoreDamagedError, StoreUnavailableError
+from workers.admin import BrokerError, KafkaAdmin
 
 
 def feature_store(settings: Settings) -> FeatureStore:
     """The feature store; raises `UserError` when Redis does not answer."""
     try:
         store = FeatureStore(settings.redis(), ttl_days=settings.state_ttl_days, timeout_s=settings.redis_timeout_s)
-        store.connect()
     except ValueError as error:
         raise UserError(f"REDIS_URL: {error}") from None
-    except StoreUnavailableError as error:
-        raise UserError(f"REDIS_URL: nothing answers there; {error}") from None
+    with store_errors():
+        store.connect()
     return store
 
 
@@ -38,17 +40,33 @@ def scorer(settings: Settings) -> Scorer:
         raise UserError(str(error)) from None
 
 
-def topic_admin(settings: Settings) -> TopicAdmin:
-    """The topics of the cluster."""
-    return TopicAdmin(settings.librdkafka(), partitions=settings.partitions, replication=settings.replication)
+def kafka_admin(settings: Settings) -> KafkaAdmin:
+    """The cluster."""
+    return KafkaAdmin(settings.librdkafka(), partitions=settings.partitions, replication=settings.replication)
+
+
+@contextmanager
+def broker_errors(settings: Settings) -> Iterator[None]:
+    """Within it, a broker that does not answer is a `UserError`."""
+    try:
+        yield
+    except BrokerError as error:
+        raise UserError(f"KAFKA_BOOTSTRAP_SERVERS={settings.kafka_bootstrap_servers}: {error}") from None
+
+
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """Within it, a Redis that does not answer or holds something else is a `UserError`."""
+    try:
+        yield
+    except (StoreUnavailableError, StoreDamagedError) as error:
+        raise UserError(f"REDIS_URL: {error}") from None
 
 
 def partitions(settings: Settings) -> int:
     """How many partitions `customer.events` has; raises `UserError` when it is not there or no broker answers."""
-    try:
-        existing = topic_admin(settings).existing()
-    except BrokerError as error:
-        raise UserError(f"KAFKA_BOOTSTRAP_SERVERS={settings.kafka_bootstrap_servers}: {error}") from None
+    with broker_errors(settings):
+        existing = kafka_admin(settings).existing()
     if EVENTS not in existing:
         raise UserError(f"topic {EVENTS} is missing; create it with `churn topics`")
     return existing[EVENTS]

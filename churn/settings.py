@@ -31,7 +31,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=_variable):
     kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
     kafka_sasl_username: str = ""
     kafka_sasl_password: str = ""
-    kafka_ssl_ca_location: str = ""  # PEM file of the authority that signed the broker's certificate; empty: the system's
+    kafka_ssl_ca_location: str = (
+        ""  # PEM file of the authority that signed the broker's certificate; empty: the system's
+    )
     redis_url: Name | None = None  # redis://[user:password@]host:port/db, rediss:// for TLS; a cluster is recognised
     local: Path = Path(".local")  # folder for everything that runs and is made on this machine
     docker: bool = True  # whether `churn stack` and `churn demo` may use Docker when it answers
@@ -40,7 +42,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=_variable):
     worker_id: str = ""  # stable name of this worker; a restart with it ends the transaction its predecessor left open
     heartbeat: str = ""  # file that a scoring worker touches once a second while it works; for health checks
     batch_records: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 2000  # most records in one transaction
-    clock_skew_s: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 3600.0  # how far ahead of the broker an event may be
+    clock_skew_s: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = (
+        3600.0  # how far ahead of the broker an event may be
+    )
     state_ttl_days: Annotated[int, msgspec.Meta(ge=1, le=36_500)] = 400  # a customer silent for this long is forgotten
     redis_timeout_s: Annotated[float, msgspec.Meta(gt=0, le=60)] = 0.2  # bound of one wait for Redis
     partitions: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 6  # of customer.events and churn.scores

@@ -4,7 +4,7 @@ import msgspec
 
 from schemas.errors import ErrorClass, InvalidRecordError
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "1.0.0"  # of everything in this folder
 PREFIX = "churn-dead-letter-"
 Headers = list[tuple[str, bytes | None]]
 

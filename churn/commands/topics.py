@@ -4,10 +4,9 @@ import click
 import msgspec
 
 from churn.errors import UserError
-from churn.parts import topic_admin
+from churn.parts import broker_errors, kafka_admin
 from churn.settings import Settings
 from schemas.topics import TOPICS
-from workers.topics import BrokerError
 
 
 @click.command()
@@ -20,12 +19,10 @@ def topics(check: bool, as_json: bool) -> None:
     partitions, customers would belong to other partitions than their records.
     """
     settings = Settings.load()
-    admin = topic_admin(settings)
-    try:
+    admin = kafka_admin(settings)
+    with broker_errors(settings):
         created = [] if check else admin.create_missing()
         differences = admin.differences()
-    except BrokerError as error:
-        raise UserError(f"KAFKA_BOOTSTRAP_SERVERS={settings.kafka_bootstrap_servers}: {error}") from None
     if as_json:
         click.echo(msgspec.json.encode({"created": created, "differences": differences}))
     else:

@@ -79,7 +79,10 @@ class ScoringWorker:
         try:
             records = self._log.poll(self._batch_records)
             self._synchronise()
-            self._work(records)
+            if records:
+                self._work(records)
+            else:
+                self._verify()
         except (LogError, StoreUnavailableError) as error:
             if not self._troubled:
                 logger.warning("going back to the committed offsets", extra={"error": str(error)})
@@ -90,6 +93,12 @@ class ScoringWorker:
                 logger.info("working again")
             self._troubled = False
         self._progress.report({p: o.position for p, o in self._owned.items()}, self._log.lag)
+
+    def _verify(self) -> None:
+        """While there is nothing to do, notice a Redis that lost data: others read the states too."""
+        for partition, owned in list(self._owned.items()):
+            if self._store.read(partition, ()).applied != owned.applied:
+                self._forsake([partition])
 
     def _work(self, records: Iterable[Record]) -> None:
         batches = [

@@ -1,12 +1,12 @@
-"""Create the topics, and compare those that exist with what is declared of them."""
+"""Ask the cluster: its topics against what is declared of them, and how far the group of workers is."""
 
 import logging
 from collections.abc import Mapping
 
-from confluent_kafka import KafkaException
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
-from schemas.topics import TOPICS, Topic
+from schemas.topics import EVENTS, TOPICS, Topic
 
 CALL_TIMEOUT_S = 10.0
 
@@ -15,8 +15,8 @@ class BrokerError(Exception):
     """No broker answers, or it refuses."""
 
 
-class TopicAdmin:
-    """The topics of one cluster; `partitions` is for those that do not say themselves. Every method may raise `BrokerError`."""
+class KafkaAdmin:
+    """One cluster; `partitions` is for those that do not say themselves. Every method may raise `BrokerError`."""
 
     def __init__(self, config: Mapping[str, str], *, partitions: int, replication: int) -> None:
         # librdkafka logs to a queue that nobody reads: what went wrong comes back as an error, once.
@@ -60,6 +60,24 @@ class TopicAdmin:
                 f"{name} is {found[name]}, expected {value}" for name, value in wanted.items() if found[name] != value
             ]
         return result
+
+    def committed(self, group: str) -> dict[int, int]:
+        """The offset of `customer.events` up to which `group` has answered, by partition."""
+        request = ConsumerGroupTopicPartitions(group)
+        try:
+            places = self._client.list_consumer_group_offsets([request])[group].result(CALL_TIMEOUT_S).topic_partitions
+        except KafkaException as error:
+            raise BrokerError(error.args[0].str()) from None
+        return {place.partition: place.offset for place in places if place.topic == EVENTS and place.offset >= 0}
+
+    def members(self, group: str) -> int:
+        """How many workers are in `group`."""
+        try:
+            return len(self._client.describe_consumer_groups([group])[group].result(CALL_TIMEOUT_S).members)
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
+                return 0
+            raise BrokerError(error.args[0].str()) from None
 
     def _wanted(self, topic: Topic) -> int:
         return topic.partitions or self._partitions
