@@ -40,7 +40,7 @@ def _has(plan: str) -> Callable[[float], str]:
 
 FEATURES: tuple[Feature, ...] = (
     Feature(
-        name="tenure", kind="months_since", types=("customer.registered",), unit="months", high=1200.0, default=None,
+        name="tenure", kind="months_since", types=("customer.registered",), unit="months", high=600.0, default=None,
         about="time since the customer registered", policy="refuse",
         says=lambda value: f"You have been with us for {plural(round(value, 1), 'month')}.",
     ),

@@ -1,0 +1,51 @@
+# `make help` lists what there is. Everything runs in .venv, made from the lock file with hashes.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/ready
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
+
+demo: $(READY) ## the whole system on real data, live in the terminal
+	@$(BIN)/churn demo
+
+test: $(READY) lint ## every test, with line and branch coverage of 100%
+	$(BIN)/python -m pytest --cov --cov-report=term
+
+test-unit: $(READY) ## the fast tests: no Kafka, no Redis
+	$(BIN)/python -m pytest tests/unit
+
+lint: $(READY) ## ruff and mypy --strict
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: $(READY) ## lay the code out
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+schemas: $(READY) ## write the documents that come from the schema structs and the feature declarations
+	$(BIN)/python -m schemas.documents
+	$(BIN)/python -m churn.documents
+
+bench: $(READY) ## worker loops of Faust and Quix Streams beside ours, in one run
+	$(BIN)/python -m tests.bench.worker_loops
+
+lock: $(READY) ## write the lock files anew from pyproject.toml
+	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --extra local --extra dev pyproject.toml -o requirements-dev.lock
+
+setup: $(READY) ## the virtual environment, and nothing else
+
+clean: ## everything that was made here
+	@if [ -x $(BIN)/churn ]; then $(BIN)/churn stack down; fi
+	rm -rf .venv .venv-bench .local
+
+$(READY): requirements-dev.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.PHONY: help demo test test-unit lint format schemas bench lock setup clean

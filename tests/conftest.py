@@ -1,0 +1,103 @@
+"""A real Kafka and a real Redis for the tests that need them, on the ladder of `churn stack`."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka.admin import AdminClient, NewTopic
+from redis import Redis
+
+from churn.settings import Settings
+from churn.stack import ladder
+from churn.stack.record import Stack
+from schemas.topics import TOPICS
+
+ROOT = Path(__file__).parent.parent
+PARTITIONS = 6
+_rungs: list[str] = []
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say at the end which rungs of the ladder the run stood on."""
+    for line in dict.fromkeys(_rungs):
+        terminalreporter.write_line(f"stood on: {line}", bold=True)
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """One Kafka and one Redis for the whole run."""
+    settings = Settings.load()
+    with ladder.running(
+        tmp_path_factory.mktemp("stack"), kafka_bootstrap=settings.kafka_bootstrap_servers, redis_url=settings.redis_url,
+        docker=settings.docker, report=_rungs.append,
+    ) as running:  # fmt: skip
+        yield running
+
+
+@pytest.fixture
+def redis(stack: Stack) -> Iterator[Any]:
+    """The stack's Redis, without anything of ours in it."""
+    client: Any = Redis.from_url(stack.redis.address)
+    for key in client.scan_iter("churn:*"):
+        client.delete(key)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def topics(stack: Stack) -> None:
+    """The topics of the product, new and empty."""
+    admin = AdminClient({"bootstrap.servers": stack.kafka.address})
+    names = [topic.name for topic in TOPICS]
+
+    def existing() -> set[str]:
+        return set(admin.list_topics(timeout=10).topics) & set(names)
+
+    if present := sorted(existing()):
+        for future in admin.delete_topics(present).values():
+            future.result(10)
+    deadline = time.monotonic() + 20
+    while existing():
+        assert time.monotonic() < deadline, "the topics are not deleted"
+        time.sleep(0.05)
+    new = [NewTopic(topic.name, topic.partitions or PARTITIONS, 1, config=topic.settings()) for topic in TOPICS]
+    for future in admin.create_topics(new).values():
+        future.result(10)
+
+
+Churn = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def environment(stack: Stack, tmp_path: Path) -> dict[str, str]:
+    """The environment of a `churn` process that uses the stack."""
+    return _clean_environment() | {
+        "KAFKA_BOOTSTRAP_SERVERS": stack.kafka.address,
+        "REDIS_URL": stack.redis.address,
+        "CHURN_LOCAL": str(tmp_path / "local"),
+        "CHURN_MODELS": str(tmp_path / "models"),
+    }
+
+
+@pytest.fixture
+def churn(tmp_path: Path) -> Churn:
+    """Run `churn` with arguments and an environment, and return how it ended and what it printed."""
+
+    def run(*arguments: str, environment: Mapping[str, str] | None = None, timeout_s: float = 60) -> Any:
+        given = _clean_environment() | {"CHURN_LOCAL": str(tmp_path / "local")} | dict(environment or {})
+        command = [sys.executable, "-m", "churn", *arguments]
+        return subprocess.run(
+            command, env=given, cwd=ROOT, capture_output=True, text=True, timeout=timeout_s, check=False
+        )
+
+    return run
+
+
+def _clean_environment() -> dict[str, str]:
+    ours = ("CHURN_", "KAFKA_", "REDIS_URL")
+    return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
