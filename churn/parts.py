@@ -9,8 +9,8 @@ from model.artifact import ModelError, load, newest
 from model.decision import Costs, Decision
 from model.scoring import Scorer
 from schemas.topics import EVENTS
-from workers.store import FeatureStore, StoreDamagedError, StoreUnavailableError
 from workers.admin import BrokerError, KafkaAdmin
+from workers.store import FeatureStore, StoreDamagedError, StoreUnavailableError
 
 
 def feature_store(settings: Settings) -> FeatureStore:

@@ -78,6 +78,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=_variable):
             settings = msgspec.structs.replace(settings, **{field.name: value})
         return settings
 
+    def environment(self) -> dict[str, str]:
+        """The variables that give a process these settings."""
+        values = {field.encode_name: getattr(self, field.name) for field in msgspec.structs.fields(self)}
+        return {name: str(value) for name, value in values.items() if value is not None}
+
     def librdkafka(self) -> dict[str, str]:
         """Connection settings for confluent-kafka; raises `UserError` when no broker is named."""
         config = {"bootstrap.servers": self._bootstrap(), "security.protocol": self.kafka_security_protocol}

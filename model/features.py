@@ -1,4 +1,4 @@
-"""The features, declared once. The online fold, the training table, the requests and the documentation come from here."""
+"""The features, declared once: the online fold, the training table and the documentation come from here."""
 
 from collections.abc import Callable
 

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import compress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from model.artifact import Artifact
-from model.declaration import Feature
 from model.decision import Decision
+from model.declaration import Feature
 from model.vector import FRESH, FRESHNESS, MISSING, Features, Reading, Vectorizer
 from schemas.cloudevents import from_ms
 from schemas.scores import FeatureValue, ModelRef, Problem, Reason, Score
@@ -39,9 +39,10 @@ class Scored(NamedTuple):
 class Scorer:
     """A model ready to answer; holds no state, so that one serves any number of batches."""
 
-    def __init__(self, artifact: Artifact, decision: Decision) -> None:
+    def __init__(self, artifact: Artifact, decision: Decision, features: Sequence[Feature] | None = None) -> None:
+        """Serve `artifact`; `features` are its inputs, if not as they are declared."""
         self.artifact = artifact
-        self.features = artifact.features
+        self.features = features or artifact.features
         self.vectorizer = Vectorizer(self.features)
         self._decision = decision
         self._model = ModelRef(artifact.manifest.name, artifact.manifest.version)
@@ -101,8 +102,8 @@ class Scorer:
         return problems
 
     def _feature_values(self, features: Features) -> list[dict[str, FeatureValue]]:
-        values = np.where(np.isnan(features.values), None, features.values).ravel().tolist()
-        ages_s = np.where(features.ages_ms < 0, None, features.ages_ms // 1000).ravel().tolist()
+        values = _or_none(features.values, np.isnan(features.values))
+        ages_s = _or_none(features.ages_ms // 1000, features.ages_ms < 0)
         freshness = _FRESHNESS[features.freshness].ravel().tolist()
         cells = list(map(FeatureValue, values, ages_s, freshness))
         width = len(self._names)
@@ -121,6 +122,15 @@ class Scorer:
             ]
             for row in rows
         ]  # fmt: skip
+
+
+def _or_none(values: NDArray[Any], absent: NDArray[np.bool_]) -> list[Any]:
+    """The values, row after row, with None where they are absent."""
+    if not absent.any():
+        return values.ravel().tolist()
+    result = values.astype(object)
+    result[absent] = None
+    return result.ravel().tolist()
 
 
 def _problem(feature: Feature, value: float, freshness: int) -> Problem:

@@ -33,8 +33,7 @@ def accumulator(feature: Feature) -> Accumulator:
 
 def attribute(feature: Feature) -> Attribute:
     """The remembered value that a `latest` is read from."""
-    assert feature.field is not None
-    return feature.types, feature.field, feature.categories
+    return feature.types, feature.field or feature.name, feature.categories
 
 
 TYPES: tuple[str, ...] = tuple(str(kind.__struct_config__.tag) for kind in EVENT_TYPES)

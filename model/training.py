@@ -92,7 +92,9 @@ def _spline(column: NDArray[np.float64]) -> SplineTransformer:
     """
     knots = np.unique(np.quantile(column, np.linspace(0, 1, KNOTS)))
     if len(knots) < KNOTS:
-        knots = np.unique(column)[np.linspace(0, len(np.unique(column)) - 1, min(KNOTS, len(np.unique(column)))).astype(int)]
+        knots = np.unique(column)[
+            np.linspace(0, len(np.unique(column)) - 1, min(KNOTS, len(np.unique(column)))).astype(int)
+        ]
     return SplineTransformer(
         knots=knots[:, None], degree=min(3, len(knots) - 1), extrapolation="constant", include_bias=False
     )

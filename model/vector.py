@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from model.state import ACCUMULATORS, ATTRIBUTES, TYPES, CustomerState, accumula
 FRESH, STALE, DEFAULT, MISSING = range(4)
 FRESHNESS: tuple[str, ...] = ("fresh", "stale", "default", "missing")
 
-Reading = list[float | None]
+Reading = list[Any]  # numbers, the moment first; None where an attribute is not known
 
 
 class Features(NamedTuple):
@@ -39,7 +39,7 @@ class Vectorizer:
         self._latest = [ATTRIBUTES.index(attribute(f)) for f in self._attributes]
         # A reading is: moment, time by event type, time by attribute, sums by window, attribute values.
         width = 1 + len(TYPES) + len(self._latest)
-        self._columns = []
+        self._columns: list[tuple[Feature, list[int], int | None]] = []
         for f in self.features:
             seen = [1 + TYPES.index(kind) for kind in f.types]
             if f.kind == "latest":

@@ -26,4 +26,7 @@ def dead_letter_headers(
 ) -> Headers:
     """The headers of the dead letter of one record; the message is cut at 500 characters."""
     added = DeadLetterHeaders(error.error_class, str(error)[:500], topic, str(partition), str(offset))
-    return [*original, *((name, value.encode("utf-8", "replace")) for name, value in msgspec.to_builtins(added).items())]
+    return [
+        *original,
+        *((name, value.encode("utf-8", "replace")) for name, value in msgspec.to_builtins(added).items()),
+    ]

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from schemas.cloudevents import CloudEvent
 from schemas.deadletters import SCHEMA_VERSION, DeadLetterHeaders
 from schemas.events import EVENT_TYPES
 from schemas.outcomes import OutcomeObserved
@@ -17,9 +18,11 @@ from schemas.topics import DEAD_LETTERS, EVENTS, OUTCOMES, SCORES, TOPICS
 
 FOLDER = Path(__file__).parent
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_CLOUD_EVENTS: tuple[type[CloudEvent], ...] = (*EVENT_TYPES, ChurnScored, OutcomeObserved)
 MESSAGES: dict[str, type[msgspec.Struct]] = {
-    str(kind.__struct_config__.tag): kind for kind in (*EVENT_TYPES, ChurnScored, OutcomeObserved)
-} | {"dead-letter-headers": DeadLetterHeaders}
+    **{str(kind.__struct_config__.tag): kind for kind in _CLOUD_EVENTS},
+    "dead-letter-headers": DeadLetterHeaders,
+}
 
 
 def json_schema(kind: type[msgspec.Struct]) -> dict[str, Any]:
@@ -48,7 +51,11 @@ def asyncapi() -> dict[str, Any]:
     }
     return {
         "asyncapi": "3.0.0",
-        "info": {"title": "Churn", "version": SCHEMA_VERSION, "description": "Customer events in, explained churn scores out."},
+        "info": {
+            "title": "Churn",
+            "version": SCHEMA_VERSION,
+            "description": "Customer events in, explained churn scores out.",
+        },
         "defaultContentType": "application/cloudevents+json",
         "channels": {
             topic.name: {
@@ -70,7 +77,9 @@ def documents() -> Mapping[str, bytes]:
     """Every document, by its path below this folder."""
     contents = {f"json/{name}.json": json_schema(kind) for name, kind in MESSAGES.items()}
     contents["asyncapi.json"] = asyncapi()
-    return {path: msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n" for path, content in contents.items()}
+    return {
+        path: msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n" for path, content in contents.items()
+    }
 
 
 def main() -> None:

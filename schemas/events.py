@@ -4,6 +4,7 @@ Unknown fields are ignored and every field of `data` has a default, so that an u
 older than the workers.
 """
 
+from collections.abc import Callable
 from typing import Annotated, get_args
 
 import msgspec
@@ -21,7 +22,7 @@ class Data(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=Tr
     """What an event says beyond its envelope."""
 
 
-class Profile(Data):
+class Profile(Data, frozen=True):
     """Attributes of a customer; one that is left out stays as it was."""
 
     age: Annotated[float, msgspec.Meta(ge=0, le=150, description="Years.")] | None = None
@@ -33,7 +34,7 @@ class Profile(Data):
     voicemail_plan: bool | None = None
 
 
-class Usage(Data):
+class Usage(Data, frozen=True):
     """What a customer used since the usage record before."""
 
     calls: Count = 0
@@ -46,31 +47,31 @@ class Usage(Data):
     voicemails: Count = 0
 
 
-class Charge(Data):
+class Charge(Data, frozen=True):
     """A bill."""
 
     amount: Amount = 0.0
 
 
-class Complaint(Data):
+class Complaint(Data, frozen=True):
     """A complaint; the text is for people and is not read by the model."""
 
     text: Text = ""
 
 
-class Call(Data):
+class Call(Data, frozen=True):
     """A call of the customer to the call center."""
 
     reason: Word = ""
 
 
-class Cancellation(Data):
+class Cancellation(Data, frozen=True):
     """The end of a subscription."""
 
     reason: Word = ""
 
 
-class Renewal(Data):
+class Renewal(Data, frozen=True):
     """A subscription that goes on."""
 
     months: Count = 0
@@ -136,7 +137,7 @@ Event = (
 )
 EVENT_TYPES: tuple[type[CloudEvent], ...] = get_args(Event)
 
-_decode = msgspec.json.Decoder(Event).decode
+_decode: Callable[[bytes], Event] = msgspec.json.Decoder(Event).decode
 encode = msgspec.json.Encoder().encode
 
 

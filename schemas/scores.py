@@ -24,7 +24,9 @@ class Reason(Answer, frozen=True, gc=False):
 
     feature: str
     value: float
-    contribution: Annotated[float, msgspec.Meta(description="Log-odds added to the average customer's; above 0 is worse.")]
+    contribution: Annotated[
+        float, msgspec.Meta(description="Log-odds added to the average customer's; above 0 is worse.")
+    ]
     text: Annotated[str, msgspec.Meta(description="A sentence that an agent can say to the customer.")]
 
 

@@ -1,1 +1,1 @@
-"""The processes that run: each reads top to bottom from its `worker.py`, and reaches each outside system in one module."""
+"""The processes that run. Each outside system is reached in one module: Redis in `store`, Kafka in a `log` each."""

@@ -3,8 +3,11 @@
 import logging
 from collections.abc import Mapping
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin._config import ConfigResource
+from confluent_kafka.admin._resource import ResourceType
+from confluent_kafka.cimpl import NewTopic
 
 from schemas.topics import EVENTS, TOPICS, Topic
 
@@ -60,6 +63,19 @@ class KafkaAdmin:
                 f"{name} is {found[name]}, expected {value}" for name, value in wanted.items() if found[name] != value
             ]
         return result
+
+    def records(self, topic: str) -> int:
+        """How many records `topic` holds, those of transactions' ends included."""
+        numbers = range(self.existing()[topic])
+        bounds = [
+            self._client.list_offsets({TopicPartition(topic, number): spec for number in numbers})
+            for spec in (OffsetSpec.earliest(), OffsetSpec.latest())
+        ]
+        try:
+            first, last = (sum(future.result(CALL_TIMEOUT_S).offset for future in some.values()) for some in bounds)
+        except KafkaException as error:
+            raise BrokerError(error.args[0].str()) from None
+        return int(last - first)
 
     def committed(self, group: str) -> dict[int, int]:
         """The offset of `customer.events` up to which `group` has answered, by partition."""

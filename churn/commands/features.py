@@ -37,7 +37,9 @@ def show(customer: str, as_json: bool) -> None:
     if state is None:
         raise UserError(f"customer {customer!r} is not known: no event of theirs has been scored")
     vectorizer = Vectorizer(FEATURES)
-    values, ages_ms, freshness = (rows[0].tolist() for rows in vectorizer.matrix([vectorizer.read(state, state.newest_ms)]))
+    values, ages_ms, freshness = (
+        rows[0].tolist() for rows in vectorizer.matrix([vectorizer.read(state, state.newest_ms)])
+    )
     if as_json:
         cells = {
             f.name: {
@@ -49,7 +51,9 @@ def show(customer: str, as_json: bool) -> None:
         }
         click.echo(msgspec.json.encode({"customer": customer, "as_of": from_ms(state.newest_ms), "features": cells}))
         return
-    table = Table("feature", "value", "unit", "age", "freshness", title=f"{customer} as of {from_ms(state.newest_ms):%F %T} UTC")
+    table = Table(
+        "feature", "value", "unit", "age", "freshness", title=f"{customer} as of {from_ms(state.newest_ms):%F %T} UTC"
+    )
     for j, f in enumerate(FEATURES):
         age = "" if ages_ms[j] < 0 else f"{ages_ms[j] / 86_400_000:,.1f} days"
         table.add_row(f.name, f"{values[j]:,g}", f.unit, age, FRESHNESS[freshness[j]])

@@ -4,6 +4,7 @@ Its reaper (Ryuk) is left out: it is one more image to pull, and it would end wh
 Instead every container carries a label with the stack's folder, by which whoever comes next finds and removes it.
 """
 
+import gc
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,14 +31,13 @@ _SERVICE_LABEL = "churn.stack.service"
 def docker_answers(timeout_s: float = 2.0) -> bool:
     """Whether a Docker daemon answers within `timeout_s` seconds, and its containers' ports are on our 127.0.0.1."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)  # docker-py drops a socket that it could not connect
+        warnings.simplefilter("ignore", ResourceWarning)
         try:
-            with _daemon(timeout_s) as daemon:
-                # not so when the daemon is on another machine, or runs us and its containers side by side
-                local = daemon.host() in {"localhost", "127.0.0.1"}
-                return local and daemon.get_connection_mode() is not ConnectionMode.bridge_ip
+            return _daemon_is_here(timeout_s)
         except (DockerException, OSError):  # OSError: of its HTTP library
-            return False
+            pass
+        gc.collect()  # docker-py leaves the socket that it could not connect to warn of itself much later
+    return False
 
 
 def has_image(
@@ -141,8 +141,21 @@ def _log(
     return folder / name / f"{name}.log"
 
 
+def _daemon_is_here(
+    timeout_s: float,
+) -> bool:  # pragma: no cover - runs only where Docker answers; tests/integration/test_stack.py tests it there
+    """Not so when it is on another machine, or when we are in a container side by side with those that it starts."""
+    with _daemon(timeout_s) as daemon:
+        local = daemon.host() in {"localhost", "127.0.0.1"}
+        return local and daemon.get_connection_mode() is not ConnectionMode.bridge_ip
+
+
 @contextmanager
-def _daemon(timeout_s: float = 60.0) -> Iterator[DockerClient]:
+def _daemon(
+    timeout_s: float = 60.0,
+) -> Iterator[
+    DockerClient
+]:  # pragma: no cover - runs only where Docker answers; tests/integration/test_stack.py tests it there
     """Connect to the daemon; raises `DockerException` when it does not answer."""
     daemon = DockerClient(timeout=timeout_s)  # asks the daemon for its version
     try:

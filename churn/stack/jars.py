@@ -35,15 +35,15 @@ def _fetch(jars: Path) -> None:
     jgo writes each file in place and trusts what it finds there, so a Ctrl-C in its own cache, or another process
     fetching at the same time, would leave a broken jar for good.
     """
-    from jgo.constants import MAVEN_CENTRAL_URL  # noqa: PLC0415 - part of an optional extra
-    from jgo.env import EnvironmentBuilder, LinkStrategy  # noqa: PLC0415 - part of an optional extra
-    from jgo.maven import MavenContext  # noqa: PLC0415 - part of an optional extra
-
     jars.parent.mkdir(parents=True, exist_ok=True)
     with (jars.parent / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if jars.exists():
             return
+        from jgo.constants import MAVEN_CENTRAL_URL  # noqa: PLC0415 - part of an optional extra, slow to import
+        from jgo.env import EnvironmentBuilder, LinkStrategy  # noqa: PLC0415
+        from jgo.maven import MavenContext  # noqa: PLC0415
+
         with TemporaryDirectory(prefix="fetching-", dir=jars.parent) as temporary:
             maven = MavenContext(repo_cache=Path(temporary, "maven"), remote_repos={"central": MAVEN_CENTRAL_URL})
             builder = EnvironmentBuilder(maven, cache_dir=Path(temporary, "jgo"), link_strategy=LinkStrategy.COPY)

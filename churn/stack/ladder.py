@@ -170,7 +170,7 @@ def _end(folder: Path, report: rungs.Report) -> list[str]:
             ended.append(name)
     ended += rungs.remove_containers(folder, report)
     remove(folder)
-    return ended
+    return sorted(ended)
 
 
 def _trouble(service: Service) -> str | None:

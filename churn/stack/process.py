@@ -49,6 +49,8 @@ class Process:
                 start_new_session=True,
             )
         child.returncode = 0  # it may outlive us, which Popen would warn about; `alive` reaps it
+        while self.pid is None and self.alive():
+            time.sleep(0.001)
 
     def alive(self) -> bool:
         """Whether the program runs (or is paused)."""

@@ -21,12 +21,12 @@ def tcp_trouble(bootstrap: str) -> str | None:
     reasons = []
     for address in bootstrap.split(","):
         host, _, port = address.rpartition("://")[2].rpartition(":")
-        if not host or not port.isdecimal():
+        if not host or not port.isdecimal() or int(port) > 65_535:
             reasons.append(f"{address!r} is not host:port")
             continue
         try:
             socket.create_connection((host.strip("[]"), int(port)), timeout=PROBE_TIMEOUT_S).close()
-        except (OSError, OverflowError) as error:
+        except (OSError, UnicodeError) as error:
             reasons.append(str(error))
         else:
             return None

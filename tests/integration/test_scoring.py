@@ -8,15 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import Producer
 
 from churn.stack.record import Stack
 from model.artifact import save
 from schemas.events import Call, CallStarted, Charge, ChargeBilled, CustomerRegistered, Event, Profile
-from schemas.partitioning import partition_of
-from schemas.scores import result_id
-from schemas.topics import DEAD_LETTERS, EVENTS, SCORES
-from tests.conftest import PARTITIONS, Churn
+from schemas.scores import decode_score, result_id
+from schemas.topics import EVENTS, SCORES
+from tests.conftest import PARTITIONS
 from tests.integration.worker import Worker, comparable, outputs, publish, read, redis_contents
 from tests.unit.model.test_state import NOW
 from tests.unit.model.test_training import ARTIFACT
@@ -25,7 +23,12 @@ StartWorker = Callable[..., Worker]
 
 
 @pytest.fixture
-def start_worker(environment: dict[str, str], topics: None, redis: Any, tmp_path: Path) -> Iterator[StartWorker]:
+def start_worker(
+    environment: dict[str, str],
+    topics: None,  # noqa: ARG001 - new topics, and nothing in Redis
+    redis: Any,  # noqa: ARG001
+    tmp_path: Path,
+) -> Iterator[StartWorker]:
     """Start scoring workers; what still runs at the end is killed."""
     save(ARTIFACT, Path(environment["CHURN_MODELS"]))
     workers: list[Worker] = []
@@ -42,7 +45,7 @@ def start_worker(environment: dict[str, str], topics: None, redis: Any, tmp_path
 
 def made_up_events(customers: int, each: int) -> list[Event]:
     """A registration for each customer and then bills and calls, `each` in all, with ids of their own, in turns."""
-    turns = []
+    turns: list[Event] = []
     for turn, customer in itertools.product(range(each), range(customers)):
         common: dict[str, Any] = {"id": f"{turn}-{customer}", "source": "test", "subject": f"c{customer}",
                                   "time": NOW + timedelta(minutes=turn), "specversion": "1.0"}  # fmt: skip
@@ -55,11 +58,13 @@ def made_up_events(customers: int, each: int) -> list[Event]:
     return turns
 
 
-def test_every_record_is_answered_once_in_order(stack: Stack, start_worker: StartWorker, redis: Any) -> None:
+def test_every_record_is_answered_once_in_order(stack: Stack, start_worker: StartWorker) -> None:
     """Events are scored, unknown customers answered, junk kept as dead letters with its bytes, key and headers."""
     events = made_up_events(customers=50, each=6)
     stranger = CallStarted(id="s", source="test", subject="stranger", time=NOW, specversion="1.0", data=Call())
-    future = CallStarted(id="f", source="test", subject="c1", time=NOW + timedelta(days=36_500), specversion="1.0", data=Call())
+    future = CallStarted(
+        id="f", source="test", subject="c1", time=NOW + timedelta(days=36_500), specversion="1.0", data=Call()
+    )
     junk = [(b"c1", b"junk"), (None, None), (b"c2", b"[]"), (b"other", json.dumps({}).encode())]
     misnamed = (b"c3", b'{"specversion":"1.0","id":"1","source":"a","type":"call.started","subject":"c4",'
                        b'"time":"2026-01-01T00:00:00Z","data":{}}')  # fmt: skip
@@ -70,16 +75,19 @@ def test_every_record_is_answered_once_in_order(stack: Stack, start_worker: Star
 
     by_event = {(score.subject, score.data.event_id): score for score in scores}
     assert len(by_event) == len(events) + 2
-    assert {score.data.status for score in scores if score.subject != "stranger" and score.data.event_id != "f"} == {"scored"}
+    assert {score.data.status for score in scores if score.subject != "stranger" and score.data.event_id != "f"} == {
+        "scored"
+    }
     unknown, early = by_event["stranger", "s"].data, by_event["c1", "f"].data
-    assert unknown.problem is not None and unknown.problem.code == "unknown-customer"  # noqa: PT018
-    assert early.problem is not None and early.problem.code == "event-in-future"  # noqa: PT018
+    assert [score.problem and score.problem.code for score in (unknown, early)] == [
+        "unknown-customer",
+        "event-in-future",
+    ]
     for customer, of_customer in itertools.groupby(sorted(scores, key=lambda s: s.subject), key=lambda s: s.subject):
         turns = [int(s.data.event_id.split("-")[0]) for s in of_customer if "-" in s.data.event_id]
         assert turns == sorted(turns), f"the scores of {customer} are out of order"
 
-    found = sorted((letter.key(), letter.value()) for letter in letters if letter.key() is not None)
-    assert found == sorted((key, value) for key, value in [*junk, misnamed] if key is not None)
+    assert {(letter.key(), letter.value()) for letter in letters} == {*junk, misnamed}
     headers = [dict(letter.headers() or []) for letter in letters]
     assert sorted(h["churn-dead-letter-error-class"] for h in headers) == sorted(
         [b"undecodable", b"undecodable", b"invalid", b"invalid", b"key-mismatch"]
@@ -119,8 +127,6 @@ def test_killed_worker_loses_and_repeats_nothing(stack: Stack, start_worker: Sta
     again = read(stack.kafka.address, SCORES, least=2 * records, timeout_s=120)
     clean.wait_for("lag=0")
     assert clean.stop() == 0
-    from schemas.scores import decode_score
-
     clean_scores = comparable(decode_score(m.value() or b"") for m in again[:])
     assert {c: rows[: len(rows) // 2] for c, rows in clean_scores.items()} == killed_scores
     assert {c: rows[len(rows) // 2 :] for c, rows in clean_scores.items()} == killed_scores

@@ -54,7 +54,7 @@ class Outcome:
 
 
 class Rules(NamedTuple):
-    """What the fold must know of the topic: its number of partitions, and how far ahead of the broker a clock may be."""
+    """What the fold must know: the topic's number of partitions, and how far ahead of the broker a clock may be."""
 
     partitions: int
     clock_skew_ms: int
@@ -96,7 +96,9 @@ def fold_and_ask(
         latest_ms = record.timestamp_ms + rules.clock_skew_ms
         problem = None
         if event_ms(event) > latest_ms:
-            problem = Problem("event-in-future", f"the event is dated {event.time:%Y-%m-%dT%H:%M:%SZ}, after its arrival")
+            problem = Problem(
+                "event-in-future", f"the event is dated {event.time:%Y-%m-%dT%H:%M:%SZ}, after its arrival"
+            )
         else:
             fold(state, event)
             outcome.states[customer] = state

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 from schemas.deadletters import Headers
 from workers.scoring.records import Record
@@ -49,7 +49,7 @@ class Bounds(NamedTuple):
 class Log:
     """The partitions of one topic that the group gives to this worker, and the transactions that answer them.
 
-    `gained` and `lost` are called from within `poll` with partition numbers. A gained partition is paused until `start`.
+    `gained` and `lost` are called within `poll` with partition numbers. A gained partition is paused until `start`.
     """
 
     def __init__(
@@ -182,7 +182,7 @@ class Log:
         self._lost([place.partition for place in places])
 
 
-def _record(message: Message) -> Record | None:
+def _record(message: Any) -> Record | None:
     if (error := message.error()) is not None:
         logger.warning("the broker reports an error", extra={"error": error.str()})
         return None
@@ -199,7 +199,7 @@ def _record(message: Message) -> Record | None:
 def _produce(producer: Producer, output: Output) -> None:
     while True:
         try:
-            producer.produce(output.topic, output.value, output.key, headers=output.headers)
+            producer.produce(output.topic, output.value, output.key, headers=[*output.headers])
         except BufferError:
             producer.poll(0.1)
         else:

@@ -14,7 +14,7 @@ INTERVAL_S = 1.0
 
 
 class Progress:
-    """Counts since the start; `heartbeat`, if given, is a file that is touched with every line while partitions are ours."""
+    """Counts since the start; the file `heartbeat`, if given, is touched with every line while partitions are ours."""
 
     def __init__(self, heartbeat: Path | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self.counts: Counter[str] = Counter()

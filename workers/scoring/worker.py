@@ -111,7 +111,7 @@ class ScoringWorker:
             self._apply(batch)
 
     def _by_partition(self, records: Iterable[Record]) -> dict[int, list[Record]]:
-        """The records that are ours to take, in order; what a partition that was lost meanwhile still held is dropped."""
+        """The records that are ours to take, in order; what a partition lost meanwhile still had on the way is dropped."""
         result: dict[int, list[Record]] = {}
         for record in records:
             owned = self._owned.get(record.partition)
@@ -126,7 +126,7 @@ class ScoringWorker:
         try:
             snapshot = self._store.read(partition, decoded.customers)
         except StoreDamagedError as error:
-            logger.error("a state in Redis is damaged; making the partition's states anew", extra={"error": str(error)})
+            logger.error("a state in Redis is damaged; making all anew", extra={"error": str(error)})  # noqa: TRY400
             self._store.clear(partition)
             self._forsake([partition])
             return None
@@ -156,9 +156,7 @@ class ScoringWorker:
     def _apply(self, batch: Batch) -> None:
         """Write what was published; a refusal means that another writer, or a Redis that lost data, came between."""
         owned = self._owned[batch.partition]
-        if self._store.write(
-            batch.partition, expected=owned.applied, applied=batch.end, states=batch.outcome.states
-        ):
+        if self._store.write(batch.partition, expected=owned.applied, applied=batch.end, states=batch.outcome.states):
             owned.applied = batch.end
             owned.publish_from = max(owned.publish_from, batch.end)
         else:

@@ -1,5 +1,6 @@
 """The artifact on disk: whole or refused, and never executed."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -65,8 +66,6 @@ def test_manifest_that_does_not_fit_is_refused(folder: Path, changes: dict[str, 
 
 def test_parameters_that_do_not_fit_are_refused(folder: Path) -> None:
     """Parameters with a right hash and a wrong shape are refused."""
-    import hashlib
-
     raw = b'{"baseline":0.0,"curves":[]}'
     (folder / "parameters.json").write_bytes(raw)
     edit(folder / "manifest.json", parameters_sha256=hashlib.sha256(raw).hexdigest())

@@ -1,10 +1,10 @@
 """Answers: probabilities, reasons, freshness, and why there is none."""
 
+import dataclasses
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 import numpy as np
-import pytest
 
 from model.decision import Decision
 from model.features import FEATURES
@@ -12,7 +12,16 @@ from model.scoring import MOST_REASONS, Question, Scorer
 from model.state import CustomerState, fold
 from model.vector import Vectorizer
 from schemas.cloudevents import to_ms
-from schemas.events import Call, CallStarted, ChargeBilled, Charge, Complaint, ComplaintOpened, CustomerRegistered, Profile
+from schemas.events import (
+    Call,
+    CallStarted,
+    Charge,
+    ChargeBilled,
+    Complaint,
+    ComplaintOpened,
+    CustomerRegistered,
+    Profile,
+)
 from schemas.scores import Problem, Score
 from tests.unit.model.test_decision import COSTS
 from tests.unit.model.test_state import NOW, event, folded
@@ -99,18 +108,20 @@ def test_flags_name_what_is_not_fresh() -> None:
     assert score.features["complaints"].freshness == "default"
 
 
-@pytest.mark.parametrize(("policy", "types", "code"), [
-    ("refuse", ("charge.billed",), "feature-stale"), ("refuse", ("customer.registered",), "unknown-customer"),
-])
-def test_refused_features_say_why(policy: str, types: tuple[str, ...], code: str) -> None:
-    """A feature with the policy to refuse gives its own problem."""
-    from model.scoring import _problem
-    from model.vector import MISSING, STALE
-    import dataclasses
-
-    feature = dataclasses.replace(FEATURES[1], policy=policy, types=types)
-    assert _problem(feature, 1.0, MISSING if code == "unknown-customer" else STALE).code == code
-    assert _problem(FEATURES[1], 1.0, MISSING).code == "feature-missing"
+def test_refused_features_say_why() -> None:
+    """A feature that must be fresh gives its own problem when it is stale or missing."""
+    features = [dataclasses.replace(f, policy="refuse", default=None) for f in SCORER.features]
+    strict = Scorer(ARTIFACT, Decision(COSTS), features)
+    stale = folded(
+        event(CustomerRegistered, Profile(age_group=2, status="active"), NOW - timedelta(days=700)),
+        event(ComplaintOpened, Complaint(), NOW - timedelta(days=1)),
+    )
+    asked = [Question(strict.vectorizer.read(stale, to_ms(NOW)), "e1")]
+    (missing,) = strict.answer(asked, NOW)
+    fold(stale, event(ChargeBilled, Charge(amount=1.0), NOW - timedelta(days=200)))
+    (old,) = strict.answer([Question(strict.vectorizer.read(stale, to_ms(NOW)), "e1")], NOW)
+    assert missing.problem == Problem("feature-missing", "spend is not known for this customer")
+    assert old.problem == Problem("feature-stale", "spend is stale")
 
 
 def test_no_questions_have_no_answers() -> None:

@@ -157,10 +157,10 @@ def _events() -> st.SearchStrategy[list[Any]]:
         st.builds(lambda a: (CustomerUpdated, Profile(age=a, status="active")), st.floats(0, 150)),
         st.just((CustomerRegistered, Profile(tariff_plan="contract"))),
     )
-    days = st.lists(st.integers(0, 2 * KEPT_DAYS), unique=True, max_size=12)
-    return days.flatmap(
-        lambda chosen: st.tuples(*[kinds.map(lambda k, d=d: event(*k, NOW - timedelta(days=d))) for d in chosen])  # type: ignore[misc]
-    ).map(list)
+    dated = st.tuples(kinds, st.integers(0, 2 * KEPT_DAYS))
+    return st.lists(dated, unique_by=lambda pair: pair[1], max_size=12).map(
+        lambda pairs: [event(kind, data, NOW - timedelta(days=day)) for (kind, data), day in pairs]
+    )
 
 
 @given(_events(), st.randoms())

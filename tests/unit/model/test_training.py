@@ -18,7 +18,7 @@ COLUMNS = [[f.name for f in FEATURES].index(name) for name in INPUTS]
 
 
 def made_up_table(customers: int = 600) -> TrainingTable:
-    """Customers whose chance to leave depends on five features, two of them with few values; the others are constant."""
+    """Customers whose chance to leave depends on five features, some with few values; the others are constant."""
     random = np.random.default_rng(1)
     values = np.zeros((customers, len(FEATURES)))
     values[:, COLUMNS] = np.column_stack(

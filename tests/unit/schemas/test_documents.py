@@ -32,7 +32,12 @@ def test_valid_example_validates(example: object) -> None:
 def test_asyncapi_names_every_topic_and_resolves() -> None:
     """Every reference in the AsyncAPI document leads somewhere."""
     document = json.loads((FOLDER / "asyncapi.json").read_bytes())
-    assert sorted(document["channels"]) == ["churn.scores", "customer.events", "customer.events.dlq", "customer.outcomes"]
+    assert sorted(document["channels"]) == [
+        "churn.scores",
+        "customer.events",
+        "customer.events.dlq",
+        "customer.outcomes",
+    ]
 
     def resolve(node: object) -> None:
         if isinstance(node, dict):

@@ -13,7 +13,9 @@ from schemas.scores import result_id
 @given(st.text(max_size=20), st.integers(0, 100), st.integers(0, 2**40))
 def test_result_id_is_uuid_version_5(topic: str, partition: int, offset: int) -> None:
     """Any reader can compute the id of an answer with its own UUID library."""
-    assert result_id(topic, partition, offset) == str(uuid.uuid5(uuid.NAMESPACE_URL, f"kafka:{topic}/{partition}/{offset}"))
+    assert result_id(topic, partition, offset) == str(
+        uuid.uuid5(uuid.NAMESPACE_URL, f"kafka:{topic}/{partition}/{offset}")
+    )
 
 
 def test_dead_letter_keeps_the_original_headers() -> None:
