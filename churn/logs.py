@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import sys
 import time
 
@@ -29,11 +30,33 @@ class LineFormatter(logging.Formatter):
 
 def _shown(value: object) -> str:
     text = str(value)
-    return text if text and not any(c.isspace() or c in '"=' for c in text) else json.dumps(text, ensure_ascii=False)
+    plain = text.isprintable() and not any(c in ' "=' for c in text)
+    return text if text and plain else json.dumps(text)
+
+
+class Sparing(logging.Filter):
+    """Lets a line through once in `interval_s`: librdkafka repeats itself twenty times a second while a broker is away.
+
+    Two lines that differ only in numbers are the same line.
+    """
+
+    def __init__(self, interval_s: float = 10.0) -> None:
+        super().__init__()
+        self._interval_s = interval_s
+        self._last_s: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the line has not been let through lately."""
+        line = re.sub(r"\d+", "0", record.getMessage())
+        if record.created - self._last_s.get(line, -self._interval_s) < self._interval_s:
+            return False
+        self._last_s[line] = record.created
+        return True
 
 
 def start_logging() -> None:
     """Log to standard error, from INFO on."""
+    logging.getLogger("kafka").addFilter(Sparing())
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(LineFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)

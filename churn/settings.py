@@ -11,6 +11,7 @@ from churn.errors import UserError
 
 Money = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+_SECRET = {"kafka_sasl_password", "redis_url"}  # what is never shown
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 
 
@@ -23,38 +24,59 @@ def _variable(name: str) -> str:
 class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=_variable):
     """The settings, named after their variables; units are in the names.
 
-    `docs/reference/settings.md` is made from this class: the text behind each default is what it says there.
+    `docs/reference/settings.md` is made from this class: the line above each is what it says there.
     """
 
-    kafka_bootstrap_servers: Name | None = None  # host:port[,host:port]; none: `churn stack` and `churn demo` start one
+    # host:port[,host:port]; none: `churn stack` and `churn demo` start one
+    kafka_bootstrap_servers: Name | None = None
+    # how to speak to the brokers
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    # how to log in, with a SASL protocol
     kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    # user, with a SASL protocol
     kafka_sasl_username: str = ""
+    # password, with a SASL protocol; never shown
     kafka_sasl_password: str = ""
-    kafka_ssl_ca_location: str = (
-        ""  # PEM file of the authority that signed the broker's certificate; empty: the system's
-    )
-    redis_url: Name | None = None  # redis://[user:password@]host:port/db, rediss:// for TLS; a cluster is recognised
-    local: Path = Path(".local")  # folder for everything that runs and is made on this machine
-    docker: bool = True  # whether `churn stack` and `churn demo` may use Docker when it answers
-    models: Path = Path(".local/models")  # folder of model versions
-    group: Name = "churn-score"  # consumer group of the scoring workers
-    worker_id: str = ""  # stable name of this worker; a restart with it ends the transaction its predecessor left open
-    heartbeat: str = ""  # file that a scoring worker touches once a second while it works; for health checks
-    batch_records: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 2000  # most records in one transaction
-    clock_skew_s: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = (
-        3600.0  # how far ahead of the broker an event may be
-    )
-    state_ttl_days: Annotated[int, msgspec.Meta(ge=1, le=36_500)] = 400  # a customer silent for this long is forgotten
-    redis_timeout_s: Annotated[float, msgspec.Meta(gt=0, le=60)] = 0.2  # bound of one wait for Redis
-    partitions: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 6  # of customer.events and churn.scores
-    replication: Annotated[int, msgspec.Meta(ge=1, le=9)] = 1  # copies of each topic; 3 in production
-    customer_value: Money = 500.0  # what is lost when a customer leaves
-    offer_cost: Money = 40.0  # of a discount, paid to everybody who takes it
-    contact_cost: Money = 2.0  # of making the offer in the call
-    retention_cost: Money = 30.0  # of an hour with the retention team
-    offer_success: Share = 0.3  # share of leavers who stay for a discount
-    retention_success: Share = 0.5  # share of leavers who stay after the retention team and a discount
+    # PEM file of the authority that signed the broker's certificate; empty: the system's
+    kafka_ssl_ca_location: str = ""
+    # redis://[user:password@]host:port/db, rediss:// for TLS; a cluster is recognised
+    redis_url: Name | None = None
+    # folder for everything that runs and is made on this machine
+    local: Path = Path(".local")
+    # whether `churn stack` and `churn demo` may use Docker when it answers
+    docker: bool = True
+    # folder of model versions
+    models: Path = Path(".local/models")
+    # consumer group of the scoring workers
+    group: Name = "churn-score"
+    # stable name of this worker; a restart with it ends the transaction its predecessor left open
+    worker_id: str = ""
+    # file that a scoring worker touches once a second while it works; for health checks
+    heartbeat: str = ""
+    # most records in one transaction
+    batch_records: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 2000
+    # how far ahead of the broker's clock an event may be dated
+    clock_skew_s: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 3600.0
+    # a customer silent for this long is forgotten
+    state_ttl_days: Annotated[int, msgspec.Meta(ge=1, le=36_500)] = 400
+    # bound of one wait for Redis
+    redis_timeout_s: Annotated[float, msgspec.Meta(gt=0, le=60)] = 0.2
+    # of customer.events and churn.scores
+    partitions: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 6
+    # copies of each topic; 3 in production
+    replication: Annotated[int, msgspec.Meta(ge=1, le=9)] = 1
+    # what is lost when a customer leaves
+    customer_value: Money = 500.0
+    # of a discount, paid to everybody who takes it
+    offer_cost: Money = 40.0
+    # of making the offer in the call
+    contact_cost: Money = 2.0
+    # of an hour with the retention team
+    retention_cost: Money = 30.0
+    # share of leavers who stay for a discount
+    offer_success: Share = 0.3
+    # share of leavers who stay after the retention team and a discount
+    retention_success: Share = 0.5
 
     @classmethod
     def load(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
@@ -73,10 +95,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=_variable):
             try:
                 value = _convert(text, field.type)
             except (msgspec.ValidationError, ValueError) as error:
-                shown = "***" if field.name.endswith("password") else repr(text)
-                raise UserError(f"{field.encode_name}={shown}: {error}") from None
+                raise UserError(f"{field.encode_name}={_shown(field.name, text)}: {error}") from None
             settings = msgspec.structs.replace(settings, **{field.name: value})
         return settings
+
+    def __repr__(self) -> str:
+        return (
+            f"Settings({', '.join(f'{name}={_shown(name, getattr(self, name))}' for name in self.__struct_fields__)})"
+        )
 
     def environment(self) -> dict[str, str]:
         """The variables that give a process these settings."""
@@ -119,6 +145,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=_variable):
         if self.kafka_bootstrap_servers is None:
             raise UserError("KAFKA_BOOTSTRAP_SERVERS is not set; expected host:port (or try `churn stack up`)")
         return self.kafka_bootstrap_servers
+
+
+def _shown(name: str, value: object) -> str:
+    return "***" if name in _SECRET and value else repr(value)
 
 
 def _convert(text: str, kind: object) -> object:

@@ -16,8 +16,8 @@ class Feature:
     """One feature: where its value comes from, when to trust it, and how to say it to a customer.
 
     `window_days` counts back from the day of the moment, that day included. A `sum` is kept in whole units of
-    1/`scale`. A value outside [`low`, `high`] cannot be scored. Without an event the value is `default` (None: missing). What is
-    older than `stale_after_days` is stale. `policy` says what to do with a value that is not fresh.
+    1/`scale`. A value outside [`low`, `high`] cannot be scored. Without an event the value is `default` (None:
+    missing). What is older than `stale_after_days` is stale. `policy` says what to do with a value that is not fresh.
     """
 
     name: str

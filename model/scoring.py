@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from itertools import compress
 from typing import Any, NamedTuple
 
@@ -47,6 +48,8 @@ class Scorer:
         self._decision = decision
         self._model = ModelRef(artifact.manifest.name, artifact.manifest.version)
         self._names = tuple(f.name for f in self.features)
+        # Most values come again and again, and a sentence takes longer to make than everything else of a reason.
+        self._says = [lru_cache(10_000)(f.says) for f in self.features]
         self._low = np.array([f.low for f in self.features])
         self._high = np.array([f.high for f in self.features])
         self._refuse = np.array([f.policy == "refuse" for f in self.features])
@@ -66,7 +69,7 @@ class Scorer:
         scored = self.evaluate(self.vectorizer.matrix([question.reading for question in questions]))
         problems = self._problems(scored.features)
         features = self._feature_values(scored.features)
-        flagged = (scored.features.freshness != FRESH) & self._flag
+        flags = self._flags(scored.features)
         probabilities = scored.probabilities.tolist()
         bands, actions = self._decision.bands(scored.probabilities), self._decision.actions(scored.probabilities)
         reasons = self._reasons(scored)
@@ -81,7 +84,7 @@ class Scorer:
                     action=None if problem else actions[i],
                     reasons=[] if problem else reasons[i],
                     features=features[i],
-                    flags=list(compress(self._names, flagged[i])) if flagged[i].any() else [],
+                    flags=flags.get(i, []),
                     model=self._model,
                     event_id=question.event_id,
                     as_of=from_ms(int(question.reading[0])),
@@ -101,6 +104,11 @@ class Scorer:
             problems[i] = _problem(self.features[j], float(values[i, j]), int(freshness[i, j]))
         return problems
 
+    def _flags(self, features: Features) -> dict[int, list[str]]:
+        """The rows with features to be wary of, and their names."""
+        flagged = (features.freshness != FRESH) & self._flag
+        return {i: list(compress(self._names, flagged[i])) for i in np.flatnonzero(flagged.any(axis=1)).tolist()}
+
     def _feature_values(self, features: Features) -> list[dict[str, FeatureValue]]:
         values = _or_none(features.values, np.isnan(features.values))
         ages_s = _or_none(features.ages_ms // 1000, features.ages_ms < 0)
@@ -117,7 +125,7 @@ class Scorer:
         rows = zip(order.tolist(), strength.tolist(), value.tolist(), strict=True)
         return [
             [
-                Reason(self._names[j], v, c, self.features[j].says(v))
+                Reason(self._names[j], v, c, self._says[j](v))
                 for j, c, v in zip(*row, strict=True) if abs(c) >= LEAST_CONTRIBUTION
             ]
             for row in rows

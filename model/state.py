@@ -101,15 +101,14 @@ def event_ms(event: CloudEvent) -> int:
     return max(1, to_ms(event.time))
 
 
-def fold(state: CustomerState, event: Any) -> bool:
-    """Fold one event into its customer's state, in place; False when its id was folded lately and nothing was done."""
+def fold(state: CustomerState, event: Any, time_ms: int) -> bool:
+    """Fold an event of `time_ms` into its customer's state, in place; False when its id was folded lately: no change."""
     digest = hashlib.blake2b(f"{event.source}\n{event.id}".encode(), digest_size=8).digest()
     if digest in state.recent:
         return False
     state.recent.append(digest)
     if len(state.recent) > RECENT_IDS:
         del state.recent[0]
-    time_ms = event_ms(event)
     plan = _PLANS[type(event)]
     if time_ms > state.newest_ms:
         state.newest_ms = time_ms

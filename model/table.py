@@ -36,8 +36,8 @@ def training_table(events: Iterable[Event], moments: Iterable[Moment], vectorize
     states: dict[str, CustomerState] = {}
     for event in events:
         moment = wanted.get(event.subject)
-        if moment is not None and event_ms(event) <= moment.at_ms:
-            fold(states.setdefault(event.subject, CustomerState.new()), event)
+        if moment is not None and (time_ms := event_ms(event)) <= moment.at_ms:
+            fold(states.setdefault(event.subject, CustomerState.new()), event, time_ms)
     readings = [vectorizer.read(state, wanted[customer].at_ms) for customer, state in states.items()]
     churned = np.array([wanted[customer].churned for customer in states], dtype=np.int8)
     return TrainingTable(list(states), vectorizer.matrix(readings), churned)

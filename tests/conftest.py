@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka.admin import AdminClient
-from confluent_kafka.cimpl import NewTopic
+from confluent_kafka.admin import AdminClient, NewTopic
 from redis import Redis
 
 from churn.settings import Settings
@@ -34,9 +33,12 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """One Kafka and one Redis for the whole run."""
     settings = Settings.load()
     with ladder.running(
-        tmp_path_factory.mktemp("stack"), kafka_bootstrap=settings.kafka_bootstrap_servers, redis_url=settings.redis_url,
-        docker=settings.docker, report=_rungs.append,
-    ) as running:  # fmt: skip
+        tmp_path_factory.mktemp("stack"),
+        kafka_bootstrap=settings.kafka_bootstrap_servers,
+        redis_url=settings.redis_url,
+        docker=settings.docker,
+        report=_rungs.append,
+    ) as running:
         yield running
 
 

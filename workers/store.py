@@ -95,6 +95,10 @@ class FeatureStore:
         while some := list(islice(keys, 1000)):
             self._do("eval", _FORGET, 1 + len(some), applied, *some)
 
+    def close(self) -> None:
+        """Disconnect."""
+        self._client.close()
+
     def _customer_keys(self, partition: int) -> Iterator[bytes]:
         try:
             yield from self._client.scan_iter(customer_key(partition, "*"), count=1000)

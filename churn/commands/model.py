@@ -58,5 +58,5 @@ def list_models(as_json: bool) -> None:
         click.echo(msgspec.json.encode(manifests))
         return
     for manifest in manifests:
-        auc = manifest.training_metrics.roc_auc
-        click.echo(f"{manifest.version}  {manifest.data_name}  {manifest.customers:,} customers  ROC AUC {auc:.3f} in training")
+        trained = f"{manifest.customers:,} customers of {manifest.data_name}"
+        click.echo(f"{manifest.version}  {trained}, ROC AUC {manifest.training_metrics.roc_auc:.3f} on them")

@@ -13,8 +13,8 @@ _STYLE = {"low": "green", "medium": "yellow", "high": "red"}
 def screen(view: View, total: int) -> RenderableType:
     """The counts, and the last customers with their reasons."""
     counts = Table.grid(padding=(0, 3))
-    answered = view.counts.total()
-    counts.add_row("events", f"[bold]{view.sent:,}[/] of {total:,}", "rate", f"{answered / view.elapsed_s:,.0f} a second")
+    rate = f"{view.counts.total() / view.elapsed_s:,.0f} a second"
+    counts.add_row("events", f"[bold]{view.sent:,}[/] of {total:,}", "rate", rate)
     counts.add_row("scores", f"[bold]{view.counts['scored']:,}[/]", "latency p50", f"{view.p50_ms:,.1f} ms")
     counts.add_row("could not compute", f"{view.counts['could-not-compute']}", "latency p99", f"{view.p99_ms:,.1f} ms")
     counts.add_row("dead letters", f"{view.counts['dead-letter']}")

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Collection
 from typing import NamedTuple
 
@@ -35,7 +35,7 @@ class Tally:
         self._seen: set[str] = set()
         self.counts: Counter[str] = Counter()
         self._latencies_ms: list[float] = []
-        self._recent: deque[ChurnScored] = deque(maxlen=RECENT)
+        self._recent: dict[str, ChurnScored] = {}
         self.last: dict[str, ChurnScored] = {}
         self.last_answer_s = self._started_s
 
@@ -53,7 +53,10 @@ class Tally:
             if self._first_time(message.id):
                 self.counts[message.data.status] += 1
                 self._latencies_ms.append((now_s - self._sent_s[message.data.event_id]) * 1000)
-                self._recent.append(message)
+                self._recent.pop(message.subject, None)
+                self._recent[message.subject] = message
+                if len(self._recent) > RECENT:
+                    del self._recent[next(iter(self._recent))]
                 if message.data.status == "scored":
                     self.last[message.subject] = message
 
@@ -78,7 +81,7 @@ class Tally:
         with self._lock:
             p50_ms, p99_ms = percentiles(self._latencies_ms[-1000:])
             elapsed_s = time.perf_counter() - self._started_s
-            return View(self._sent, self.counts.copy(), elapsed_s, p50_ms, p99_ms, list(self._recent))
+            return View(self._sent, self.counts.copy(), elapsed_s, p50_ms, p99_ms, list(self._recent.values()))
 
     def latency_ms(self) -> tuple[float, float]:
         """The median and the 99th percentile, over all answers, from sending an event to reading its answer."""

@@ -93,17 +93,17 @@ def fold_and_ask(
                     outcome.astray.append(record)
                 continue
             state = known[customer] = CustomerState.new()
-        latest_ms = record.timestamp_ms + rules.clock_skew_ms
+        time_ms, latest_ms = event_ms(event), record.timestamp_ms + rules.clock_skew_ms
         problem = None
-        if event_ms(event) > latest_ms:
+        if time_ms > latest_ms:
             problem = Problem(
                 "event-in-future", f"the event is dated {event.time:%Y-%m-%dT%H:%M:%SZ}, after its arrival"
             )
         else:
-            fold(state, event)
+            fold(state, event, time_ms)
             outcome.states[customer] = state
         if record.offset >= publish_from:
-            at_ms = max(state.newest_ms, min(event_ms(event), latest_ms))
+            at_ms = max(state.newest_ms, min(time_ms, latest_ms))
             outcome.asked.append(item)
             outcome.questions.append(Question(scorer.vectorizer.read(state, at_ms), event.id, problem))
     return outcome

@@ -59,18 +59,17 @@ class Log:
         self._topic = topic
         self._gained, self._lost = gained, lost
         self._producer_config: dict[str, Any] = {
-            **config,
             "transactional.id": f"{group}-{worker_id or uuid.uuid4()}",
             "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
             "partitioner": "murmur2_random",  # as Java's and kafka-python's default; librdkafka's own is another
             "queue.buffering.max.messages": 1_000_000,
             "message.max.bytes": 2_097_152,  # a dead letter is a little larger than the record that it was
             "linger.ms": 5,
+            **config,
         }
         self._producer: Producer | None = None
         self._consumer = Consumer(
             {
-                **config,
                 "group.id": group,
                 "enable.auto.commit": False,
                 "auto.offset.reset": "earliest",
@@ -78,6 +77,7 @@ class Log:
                 "partition.assignment.strategy": "cooperative-sticky",
                 "session.timeout.ms": 10_000,
                 "fetch.wait.max.ms": 50,
+                **config,
             },
             logger=logging.getLogger("kafka"),
         )

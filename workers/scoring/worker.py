@@ -111,7 +111,7 @@ class ScoringWorker:
             self._apply(batch)
 
     def _by_partition(self, records: Iterable[Record]) -> dict[int, list[Record]]:
-        """The records that are ours to take, in order; what a partition lost meanwhile still had on the way is dropped."""
+        """The records that are ours to take, in order; those still on the way from a lost partition are dropped."""
         result: dict[int, list[Record]] = {}
         for record in records:
             owned = self._owned.get(record.partition)

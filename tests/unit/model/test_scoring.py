@@ -9,7 +9,7 @@ import numpy as np
 from model.decision import Decision
 from model.features import FEATURES
 from model.scoring import MOST_REASONS, Question, Scorer
-from model.state import CustomerState, fold
+from model.state import CustomerState
 from model.vector import Vectorizer
 from schemas.cloudevents import to_ms
 from schemas.events import (
@@ -24,7 +24,7 @@ from schemas.events import (
 )
 from schemas.scores import Problem, Score
 from tests.unit.model.test_decision import COSTS
-from tests.unit.model.test_state import NOW, event, folded
+from tests.unit.model.test_state import NOW, event, fold, folded
 from tests.unit.model.test_training import ARTIFACT
 
 SCORER = Scorer(ARTIFACT, Decision(COSTS))

@@ -17,7 +17,7 @@ from model.state import (
     decode_state,
     encode_state,
     event_ms,
-    fold,
+    fold as fold_at,
 )
 from model.vector import DEFAULT, FRESH, FRESHNESS, MISSING, STALE, Vectorizer
 from schemas.cloudevents import to_ms
@@ -39,11 +39,27 @@ NOW = datetime(2026, 6, 30, tzinfo=UTC)
 ids = count()
 
 
+def fold(state: CustomerState, one: Any) -> bool:
+    """Fold an event at its own time."""
+    return fold_at(state, one, event_ms(one))
+
+
 def event(kind: type, data: object, at: datetime, *, event_id: str | None = None) -> Any:
     """An event of `kind` with an id of its own unless one is given."""
     return kind(
         id=event_id or f"e{next(ids)}", source="test", subject="1", time=at, specversion="1.0", data=data
     )  # fmt: skip
+
+
+def made_up_history() -> list[Any]:
+    """A customer who did something of everything."""
+    return [
+        event(CustomerRegistered, Profile(age=40, tariff_plan="contract", status="active"), NOW - timedelta(days=600)),
+        *[event(UsageRecorded, Usage(calls=d, messages=2), NOW - timedelta(days=d)) for d in (200, 100, 3)],
+        event(ChargeBilled, Charge(amount=12.57), NOW - timedelta(days=5)),
+        event(ComplaintOpened, Complaint(), NOW - timedelta(days=1)),
+        event(CallStarted, Call(), NOW),
+    ]
 
 
 def features_at(state: CustomerState, at: datetime) -> dict[str, tuple[float, str]]:

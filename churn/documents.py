@@ -1,0 +1,71 @@
+"""Reference pages made from the code: `python -m churn.documents` writes them, a test fails when they drift."""
+
+import inspect
+import re
+from pathlib import Path
+
+import msgspec
+
+from churn.settings import Settings
+from model.declaration import Feature
+from model.features import FEATURES
+
+DOCS = Path(__file__).parent.parent / "docs" / "reference"
+_NOTE = "<!-- Written by `make schemas`; change the code instead. -->\n"
+
+
+def settings_page() -> str:
+    """Every setting: its variable, default, and the remark above it in the code."""
+    remarks = {
+        name: text for text, name in re.findall(r"^    # (.*)\n    (\w+):", inspect.getsource(Settings), re.MULTILINE)
+    }
+    rows = [
+        f"| `{field.encode_name}` | {_default(field.default)} | {remarks.get(field.name, '')} |"
+        for field in msgspec.structs.fields(Settings)
+    ]
+    head = "| variable | default | what it is |\n|---|---|---|"
+    return f"{_NOTE}# Settings\n\nRead from the environment when a process starts.\n\n{head}\n" + "\n".join(rows) + "\n"
+
+
+def features_page() -> str:
+    """Every feature: what it is computed from, and what is done when it is not fresh."""
+    rows = [f"| `{f.name}` | {f.about} | {f.unit} | {_computed(f)} | {_fallback(f)} | {f.policy} |" for f in FEATURES]
+    head = "| feature | what | unit | computed from | without an event | not fresh |\n|---|---|---|---|---|---|"
+    rule = (
+        "Declared once, in `model/features.py`. Windows are whole days of event time, today included. A value that is\n"
+        "not fresh is used (`score`), used and named in `flags` (`flag`), or makes the answer `could-not-compute`\n"
+        "(`refuse`)."
+    )
+    return f"{_NOTE}# Features\n\n{rule}\n\n{head}\n" + "\n".join(rows) + "\n"
+
+
+def _default(value: object) -> str:
+    return "" if value in {None, ""} else f"`{value}`"
+
+
+def _computed(feature: Feature) -> str:
+    field = f" of `{feature.field}`" if feature.field else ""
+    window = f", {feature.window_days} days" if feature.window_days else ""
+    kinds = ", ".join(f"`{kind}`" for kind in feature.types)
+    return f"{feature.kind.replace('_', ' ')}{field} in {kinds}{window}"
+
+
+def _fallback(feature: Feature) -> str:
+    value = "missing" if feature.default is None else f"{feature.default:g}"
+    stale = f"; stale after {feature.stale_after_days} days" if feature.stale_after_days else ""
+    return f"{value}{stale}"
+
+
+def main() -> None:
+    """Write the pages."""
+    for name, text in pages().items():
+        (DOCS / name).write_text(text)
+
+
+def pages() -> dict[str, str]:
+    """Every page by its file name."""
+    return {"settings.md": settings_page(), "features.md": features_page()}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""Settings: typed, named in errors, and secret where they are secret."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from churn.errors import UserError
+from churn.settings import Settings
+
+SASL = {
+    "KAFKA_BOOTSTRAP_SERVERS": "kafka:9092",
+    "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+    "KAFKA_SASL_USERNAME": "churn",
+    "KAFKA_SASL_PASSWORD": "hunter2",
+    "KAFKA_SSL_CA_LOCATION": "/etc/ca.pem",
+}
+
+
+def test_defaults_and_types() -> None:
+    """Without an environment there are defaults; with one, values have their types."""
+    assert Settings.load({}) == Settings()
+    loaded = Settings.load({"CHURN_DOCKER": "0", "CHURN_CLOCK_SKEW_S": "1.5", "CHURN_LOCAL": "/tmp/x", "HOME": "/root"})
+    assert (loaded.docker, loaded.clock_skew_s, loaded.local) == (False, 1.5, Path("/tmp/x"))
+
+
+def test_environment_gives_the_same_settings() -> None:
+    """A process that is started with `environment()` has the same settings."""
+    settings = Settings.load(SASL | {"CHURN_DOCKER": "false", "CHURN_BATCH_RECORDS": "7"})
+    assert Settings.load(settings.environment()) == settings
+
+
+def test_connection_settings_for_both_clients() -> None:
+    """Security settings reach both Kafka clients under their own names."""
+    settings = Settings.load(SASL)
+    assert settings.librdkafka() == {
+        "bootstrap.servers": "kafka:9092",
+        "security.protocol": "SASL_SSL",
+        "sasl.mechanism": "SCRAM-SHA-512",
+        "sasl.username": "churn",
+        "sasl.password": "hunter2",
+        "ssl.ca.location": "/etc/ca.pem",
+    }
+    assert settings.kafka_python() == {
+        "bootstrap_servers": "kafka:9092",
+        "security_protocol": "SASL_SSL",
+        "sasl_mechanism": "SCRAM-SHA-512",
+        "sasl_plain_username": "churn",
+        "sasl_plain_password": "hunter2",
+        "ssl_cafile": "/etc/ca.pem",
+    }
+    plain = Settings.load({"KAFKA_BOOTSTRAP_SERVERS": "kafka:9092"})
+    assert set(plain.librdkafka()) == {"bootstrap.servers", "security.protocol"}
+    assert set(plain.kafka_python()) == {"bootstrap_servers", "security_protocol"}
+
+
+def test_needed_but_unset_is_named() -> None:
+    """A setting that is needed and not set is named, with what to do."""
+    with pytest.raises(UserError, match="REDIS_URL is not set"):
+        Settings().redis()
+    with pytest.raises(UserError, match="KAFKA_BOOTSTRAP_SERVERS is not set"):
+        Settings().librdkafka()
+    assert Settings.load({"REDIS_URL": "redis://r"}).redis() == "redis://r"
+
+
+def test_secret_is_not_shown() -> None:
+    """Neither an error nor the settings themselves show a password."""
+    secrets = {"KAFKA_SASL_PASSWORD": "hunter2", "REDIS_URL": "redis://:hunter2@redis:6379/0"}
+    settings = Settings.load(secrets)
+    assert "hunter2" not in repr(settings)
+    assert settings.environment()["KAFKA_SASL_PASSWORD"] == "hunter2"
+    with pytest.raises(UserError) as caught:
+        Settings.load({"REDIS_URL": "hunter2" * 100})
+    assert "hunter2" not in str(caught.value)
+
+
+@given(st.text(), st.sampled_from([v for v in Settings().environment() if v.startswith("CHURN_")]))
+def test_any_text_is_a_setting_or_a_user_error(text: str, variable: str) -> None:
+    """Whatever a variable holds, it is taken or refused with its name, in one line."""
+    message = variable
+    try:
+        Settings.load({variable: text})
+    except UserError as error:
+        message = str(error)
+    assert message.startswith(variable)
+    assert len(message.splitlines()) == 1
