@@ -12,7 +12,7 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({})))
 class LineFormatter(logging.Formatter):
     """Puts the `extra` of a record behind its message as key=value, quoted where it has blanks."""
 
-    converter = staticmethod(time.gmtime)  # type: ignore[assignment]
+    converter = staticmethod(time.gmtime)
 
     def format(self, record: logging.LogRecord) -> str:
         """One line, whatever is logged; a traceback is kept, with its line breaks escaped."""

@@ -102,7 +102,7 @@ def event_ms(event: CloudEvent) -> int:
 
 
 def fold(state: CustomerState, event: Any, time_ms: int) -> bool:
-    """Fold an event of `time_ms` into its customer's state, in place; False when its id was folded lately: no change."""
+    """Fold an event of `time_ms` into its customer's state, in place; False, and no change, for a repeated id."""
     digest = hashlib.blake2b(f"{event.source}\n{event.id}".encode(), digest_size=8).digest()
     if digest in state.recent:
         return False

@@ -28,9 +28,7 @@ class Checkpoint:
         except FileNotFoundError:
             return Place(0, total)
         except (OSError, msgspec.DecodeError) as error:
-            raise ReplayError(
-                f"how far the replay came cannot be read from {self._file} ({error}); `churn replay --again` starts over"
-            ) from None
+            raise ReplayError(f"{self._file} cannot be read ({error}); `churn replay --again` starts over") from None
         if place.total != total:
             raise ReplayError(
                 f"{self._file} is of {place.total} records, expected {total}; `churn replay --again` starts over"

@@ -106,5 +106,5 @@ class ChurnScores:
         find = consumer.beginning_offsets if from_beginning else consumer.end_offsets
         offsets = find(places, timeout_ms=CALL_TIMEOUT_MS)
         for place in places:
-            committed = consumer.committed(place, timeout_ms=CALL_TIMEOUT_MS) if group else None
+            committed = consumer.committed(place, timeout_ms=CALL_TIMEOUT_MS) if group is not None else None
             consumer.seek(place, offsets[place] if committed is None else committed)

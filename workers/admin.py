@@ -8,7 +8,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetS
 
 from schemas.topics import EVENTS, TOPICS, Topic
 
-CALL_TIMEOUT_S = 10.0
+CALL_TIMEOUT_S = 5.0
 
 
 class BrokerError(Exception):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from docker.errors import DockerException, ImageNotFound  # type: ignore[import-untyped]  # docker has no types
+from docker.errors import DockerException, ImageNotFound  # docker has no types
 from testcontainers.core.config import ConnectionMode, testcontainers_config
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.docker_client import DockerClient

@@ -47,7 +47,7 @@ def test_demo(churn: Churn, environment: dict[str, str], stack: Stack, topics: N
     assert len(read(stack.kafka.address, OUTCOMES)) == len(dataset.outcomes)
     assert summary["roc_auc"] >= 0.95
     assert 0 < summary["p50_ms"] <= summary["p99_ms"]
-    assert (summary["kafka"], summary["redis"]) == (stack.kafka.rung, stack.redis.rung) or "the one at" in summary["kafka"]
+    assert stack.kafka.address in summary["kafka"]
 
     validator = Draft202012Validator(json.loads((FOLDER / "json" / "churn.scored.json").read_text()))
     scores = [decode_score(message.value() or b"") for message in messages]
@@ -84,7 +84,10 @@ def test_demo(churn: Churn, environment: dict[str, str], stack: Stack, topics: N
 
 
 def test_demo_says_when_its_worker_cannot_start(
-    churn: Churn, environment: dict[str, str], topics: None, redis: Any  # noqa: ARG001
+    churn: Churn,
+    environment: dict[str, str],
+    topics: None,
+    redis: Any,  # noqa: ARG001
 ) -> None:
     """When the worker does not come up, the demo ends and names its log."""
     result = churn("demo", environment=environment | {"CHURN_HEARTBEAT": "/nowhere/alive", "CHURN_PARTITIONS": "7"})

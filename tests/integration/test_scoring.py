@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -156,6 +157,28 @@ def test_workers_that_come_and_go_share_the_work(stack: Stack, start_worker: Sta
     assert not letters
     second.wait_for("lag=0")
     assert second.stop() == 0
+    found = comparable(scores), redis_contents(redis)
+    assert clean_run(stack, start_worker, redis, records) == found
+
+
+def test_zombie_commits_nothing(stack: Stack, start_worker: StartWorker, redis: Any) -> None:
+    """A worker that is paused in the middle of its work, loses its partitions and wakes up again changes nothing."""
+    events = made_up_events(customers=400, each=60)
+    records = publish(stack.kafka.address, events[:20_000])
+    small = {"CHURN_BATCH_RECORDS": "500"}
+    zombie = start_worker(**small)
+    while applied(redis) < 2000:
+        time.sleep(0.001)
+    zombie.process.send_signal(signal.SIGSTOP)
+    heir = start_worker(**small)
+    wait_until_applied(redis, records)
+    zombie.process.send_signal(signal.SIGCONT)
+    records += publish(stack.kafka.address, events[20_000:])
+    scores, letters = outputs(stack.kafka.address, records=records, timeout_s=120)
+    assert not letters
+    wait_until_applied(redis, records)
+    assert zombie.process.poll() is None
+    assert (zombie.stop(), heir.stop()) == (0, 0)
     found = comparable(scores), redis_contents(redis)
     assert clean_run(stack, start_worker, redis, records) == found
 

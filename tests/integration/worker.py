@@ -84,7 +84,7 @@ def read(kafka: str, topic: str, *, least: int = 0, timeout_s: float = 60) -> li
 
 
 def outputs(kafka: str, *, records: int, timeout_s: float = 60) -> Published:
-    """All scores and dead letters, once there are as many as `records`; asserts that each record has one and only one."""
+    """All scores and dead letters, once there are as many as `records`; asserts that each record has just one."""
     deadline = time.monotonic() + timeout_s
     while True:
         scores = [decode_score(message.value() or b"") for message in read(kafka, SCORES)]

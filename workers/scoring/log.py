@@ -81,6 +81,7 @@ class Log:
             },
             logger=logging.getLogger("kafka"),
         )
+        self._membership = self._consumer.consumer_group_metadata()
 
     def subscribe(self) -> None:
         """Join the group."""
@@ -94,7 +95,11 @@ class Log:
         if first is None:
             return []
         # What has arrived by now and no more: waiting for a full batch would make the first record late.
-        return [record for message in [first, *self._consumer.consume(most - 1, 0)] if (record := _record(message))]
+        messages = [first, *self._consumer.consume(most - 1, 0)]
+        # Who the group knew us as when it gave us these. If it throws us out before the commit, librdkafka has by then
+        # the metadata of nobody in particular, and offsets of nobody in particular are accepted.
+        self._membership = self._consumer.consumer_group_metadata()
+        return [record for message in messages if (record := _record(message))]
 
     def bounds(self, partitions: Iterable[int]) -> dict[int, Bounds]:
         """The bounds of each partition; offsets of a transaction in flight are waited for. Raises `LogError`."""
@@ -134,14 +139,17 @@ class Log:
         return sum(max(0, ends[partition] - position) for partition, position in positions.items())
 
     def publish(self, outputs: Iterable[Output], offsets: Mapping[int, int]) -> None:
-        """Publish `outputs` and commit `offsets`, both or neither; raises `LogError`."""
+        """Publish `outputs` and commit `offsets`, both or neither, as the member that the last poll was of.
+
+        Raises `LogError`.
+        """
         producer = self._open()
         try:
             producer.begin_transaction()
             for output in outputs:
                 _produce(producer, output)
             places = [TopicPartition(self._topic, partition, offset) for partition, offset in offsets.items()]
-            _insist(producer.send_offsets_to_transaction, places, self._consumer.consumer_group_metadata())
+            _insist(producer.send_offsets_to_transaction, places, self._membership)
             _insist(producer.commit_transaction)
         except KafkaException as error:
             self._abort(producer, error)

@@ -14,7 +14,7 @@ INTERVAL_S = 1.0
 
 
 class Progress:
-    """Counts since the start; the file `heartbeat`, if given, is touched with every line while partitions are ours."""
+    """Counts since the start; the file `heartbeat`, if given, is touched with every line while all is well."""
 
     def __init__(self, heartbeat: Path | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self.counts: Counter[str] = Counter()
@@ -29,7 +29,7 @@ class Progress:
         self.counts["dead-letter"] += dead_letters
         self.counts["sent-on"] += sent_on
 
-    def report(self, positions: Mapping[int, int], lag: Callable[[Mapping[int, int]], int]) -> None:
+    def report(self, positions: Mapping[int, int], lag: Callable[[Mapping[int, int]], int], *, well: bool) -> None:
         """Write the line if a second has passed since the last; `positions` are the next offsets by partition."""
         now_s = self._clock()
         if (passed_s := now_s - self._reported_s) < INTERVAL_S:
@@ -49,5 +49,5 @@ class Progress:
             },
         )
         self._reported_s, self._reported_total = now_s, total
-        if self._heartbeat and positions:
+        if self._heartbeat and well:
             self._heartbeat.touch()

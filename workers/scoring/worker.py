@@ -92,7 +92,8 @@ class ScoringWorker:
             if self._troubled:
                 logger.info("working again")
             self._troubled = False
-        self._progress.report({p: o.position for p, o in self._owned.items()}, self._log.lag)
+        positions = {partition: owned.position for partition, owned in self._owned.items()}
+        self._progress.report(positions, self._log.lag, well=not self._troubled)
 
     def _verify(self) -> None:
         """While there is nothing to do, notice a Redis that lost data: others read the states too."""

@@ -17,6 +17,8 @@ from model.state import (
     decode_state,
     encode_state,
     event_ms,
+)
+from model.state import (
     fold as fold_at,
 )
 from model.vector import DEFAULT, FRESH, FRESHNESS, MISSING, STALE, Vectorizer

@@ -40,7 +40,7 @@ def test_broken_file_is_named(tmp_path: Path, content: bytes) -> None:
     """A file that is not one of ours is named."""
     file = tmp_path / "x.json"
     file.write_bytes(content)
-    with pytest.raises(ReplayError, match=f"cannot be read from {file}"):
+    with pytest.raises(ReplayError, match=f"{file} cannot be read"):
         Checkpoint(file).read(1)
 
 

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from model.declaration import DAY_MS, MONTH_MS
 from model.features import WINDOW_DAYS
-from model.state import RECENT_IDS, to_ms
+from model.state import RECENT_IDS
 from producers import history, replay
 from producers.history import MONTH, OBSERVED_AT, History, spread
+from schemas.cloudevents import to_ms
 from schemas.events import Profile, Usage
 
 
