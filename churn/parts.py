@@ -8,9 +8,10 @@ from churn.settings import Settings
 from model.artifact import ModelError, load, newest
 from model.decision import Costs, Decision
 from model.scoring import Scorer
+from model.state import DamagedStateError
 from schemas.topics import EVENTS
 from workers.admin import BrokerError, KafkaAdmin
-from workers.store import FeatureStore, StoreDamagedError, StoreUnavailableError
+from workers.store import FeatureStore, StoreUnavailableError
 
 
 def feature_store(settings: Settings) -> FeatureStore:
@@ -59,7 +60,7 @@ def store_errors() -> Iterator[None]:
     """Within it, a Redis that does not answer or holds something else is a `UserError`."""
     try:
         yield
-    except (StoreUnavailableError, StoreDamagedError) as error:
+    except (StoreUnavailableError, DamagedStateError) as error:
         raise UserError(f"REDIS_URL: {error}") from None
 
 

@@ -1,13 +1,13 @@
 """A customer's state: everything the features need, small, and the same whatever the order of the days it came in.
 
 Times are milliseconds since 1970 (UTC), days are whole UTC days since 1970. An event dated before 1970 counts as of
-1970's first millisecond, so that 0 can mean never. Counts and sums are integers in a column per accumulator with a
-value per day, which makes adding exact and independent of order; they stop at `SUM_LIMIT`.
+1970's first millisecond, so that 0 can mean never. Counts and sums are integers, one for each day and accumulator,
+which makes adding exact and independent of order; they stop at `SUM_LIMIT`.
 """
 
 import hashlib
 import json
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -27,7 +27,7 @@ Attribute = tuple[tuple[str, ...], str, tuple[str, ...]]  # event types, field, 
 
 
 def accumulator(feature: Feature) -> Accumulator:
-    """The column that a `count` or `sum` is read from; features that differ only in window share one."""
+    """What a `count` or `sum` adds up; features that differ only in window share one."""
     return feature.types, feature.field, feature.scale
 
 
@@ -37,26 +37,44 @@ def attribute(feature: Feature) -> Attribute:
 
 
 TYPES: tuple[str, ...] = tuple(str(kind.__struct_config__.tag) for kind in EVENT_TYPES)
-ACCUMULATORS = tuple(dict.fromkeys(accumulator(f) for f in FEATURES if f.kind in {"count", "sum"}))
+ACCUMULATORS = tuple(dict.fromkeys(accumulator(f) for f in FEATURES if f.window_days))
+WINDOWED = tuple(dict.fromkeys((accumulator(f), f.window_days) for f in FEATURES if f.window_days))
 ATTRIBUTES = tuple(dict.fromkeys(attribute(f) for f in FEATURES if f.kind == "latest"))
-KEPT_DAYS = max(f.window_days or 0 for f in FEATURES)
+WIDTH = len(ACCUMULATORS)
+KEPT_DAYS = max(window for _, window in WINDOWED)
 LAYOUT = hashlib.sha256(
-    json.dumps([1, TYPES, ACCUMULATORS, ATTRIBUTES, KEPT_DAYS, RECENT_IDS]).encode()
+    json.dumps([3, TYPES, ACCUMULATORS, WINDOWED, ATTRIBUTES, RECENT_IDS]).encode()
 ).hexdigest()[:12]  # fmt: skip
+
+
+class DamagedStateError(Exception):
+    """Bytes that are not a state, or not one of this layout."""
+
+
+class Past(msgspec.Struct, array_like=True, gc=False):
+    """Days before the newest event's, ascending, and for each one integer per accumulator, all in one list.
+
+    A day on which nothing was counted has no place here.
+    """
+
+    days: list[int]
+    sums: list[int]
 
 
 class CustomerState(msgspec.Struct, array_like=True, gc=False):
     """The state of one customer, stored as one msgpack array.
 
-    `seen_ms`: the newest event's time by type. `days`: ascending. `sums`: a column per accumulator, aligned with
-    `days`. `latest_ms` and `latest`: by attribute, None for a value that is not one of the categories.
-    `recent`: hashes of the last event ids, oldest first.
+    `seen_ms`: the newest event's time by type. `totals`: by window, as of the newest event's day. `today`: what that
+    day counts, by accumulator. `past`: the days before it, packed: most events neither need nor change them, so what
+    an event costs does not grow with a customer's history. `latest_ms` and `latest`: by attribute, None for a value
+    that is not one of the categories. `recent`: hashes of the last event ids, oldest first.
     """
 
     newest_ms: int
     seen_ms: list[int]
-    days: list[int]
-    sums: list[list[int]]
+    totals: list[int]
+    today: list[int]
+    past: bytes
     latest_ms: list[int]
     latest: list[float | None]
     recent: list[bytes]
@@ -65,35 +83,56 @@ class CustomerState(msgspec.Struct, array_like=True, gc=False):
     def new(cls) -> "CustomerState":
         """The state of a customer of whom nothing is known."""
         return cls(
-            0, [0] * len(TYPES), [], [[] for _ in ACCUMULATORS], [0] * len(ATTRIBUTES), [None] * len(ATTRIBUTES), []
+            newest_ms=0,
+            seen_ms=[0] * len(TYPES),
+            totals=[0] * len(WINDOWED),
+            today=[0] * WIDTH,
+            past=_NO_PAST,
+            latest_ms=[0] * len(ATTRIBUTES),
+            latest=[None] * len(ATTRIBUTES),
+            recent=[],
         )
 
 
 encode_state = msgspec.msgpack.Encoder().encode
-decode_state: Callable[[bytes], CustomerState] = msgspec.msgpack.Decoder(CustomerState).decode
+_decode_state = msgspec.msgpack.Decoder(CustomerState).decode
+_decode_past = msgspec.msgpack.Decoder(Past).decode
+_NO_PAST = encode_state(Past([], []))
+
+
+def decode_state(stored: bytes) -> CustomerState:
+    """The state that was stored; raises `DamagedStateError`."""
+    try:
+        return _decode_state(stored)
+    except msgspec.DecodeError as error:
+        raise DamagedStateError(str(error)) from None
 
 
 class _Plan(NamedTuple):
     """What one type of event does to a state."""
 
     type_index: int
-    columns: tuple[tuple[int, Callable[[Any], float] | None, int], ...]
+    columns: tuple[tuple[int, Callable[[Any], float] | None, int, tuple[int, ...]], ...]
     attributes: tuple[tuple[int, Callable[[Any], Any], dict[str, float] | None], ...]
 
 
 def _plan(kind: str) -> _Plan:
     columns = tuple(
-        (i, attrgetter(field) if field else None, scale)
-        for i, (types, field, scale) in enumerate(ACCUMULATORS) if kind in types
-    )  # fmt: skip
+        (i, attrgetter(field) if field else None, scale, tuple(w for w, (a, _) in enumerate(WINDOWED) if a == added))
+        for i, added in enumerate(ACCUMULATORS)
+        for types, field, scale in [added]
+        if kind in types
+    )
     attributes = tuple(
         (i, attrgetter(field), {c: float(n) for n, c in enumerate(categories)} if categories else None)
-        for i, (types, field, categories) in enumerate(ATTRIBUTES) if kind in types
-    )  # fmt: skip
+        for i, (types, field, categories) in enumerate(ATTRIBUTES)
+        if kind in types
+    )
     return _Plan(TYPES.index(kind), columns, attributes)
 
 
 _PLANS: dict[type[CloudEvent], _Plan] = {kind: _plan(TYPES[i]) for i, kind in enumerate(EVENT_TYPES)}
+_WINDOWS = tuple((ACCUMULATORS.index(added), window) for added, window in WINDOWED)
 
 
 def event_ms(event: CloudEvent) -> int:
@@ -102,7 +141,10 @@ def event_ms(event: CloudEvent) -> int:
 
 
 def fold(state: CustomerState, event: Any, time_ms: int) -> bool:
-    """Fold an event of `time_ms` into its customer's state, in place; False, and no change, for a repeated id."""
+    """Fold an event of `time_ms` into its customer's state, in place; False, and no change, for a repeated id.
+
+    Raises `DamagedStateError`.
+    """
     digest = hashlib.blake2b(f"{event.source}\n{event.id}".encode(), digest_size=8).digest()
     if digest in state.recent:
         return False
@@ -110,12 +152,16 @@ def fold(state: CustomerState, event: Any, time_ms: int) -> bool:
     if len(state.recent) > RECENT_IDS:
         del state.recent[0]
     plan = _PLANS[type(event)]
-    if time_ms > state.newest_ms:
-        state.newest_ms = time_ms
-        _forget(state, time_ms // DAY_MS - KEPT_DAYS)
+    day, newest_day = time_ms // DAY_MS, state.newest_ms // DAY_MS
+    if day > newest_day:
+        _begin_day(state, day)
+    state.newest_ms = max(state.newest_ms, time_ms)
     state.seen_ms[plan.type_index] = max(state.seen_ms[plan.type_index], time_ms)
     if plan.columns:
-        _add(state, plan, time_ms // DAY_MS, event.data)
+        if day >= newest_day:
+            _add_today(state, plan, event.data)
+        elif day > newest_day - KEPT_DAYS:
+            _add_late(state, plan, event.data, day)
     for i, read, codes in plan.attributes:
         value = read(event.data)
         if value is not None and time_ms >= state.latest_ms[i]:
@@ -124,26 +170,72 @@ def fold(state: CustomerState, event: Any, time_ms: int) -> bool:
     return True
 
 
-def _add(state: CustomerState, plan: _Plan, day: int, data: object) -> None:
-    """Add what `data` counts to its own day, unless no window reaches back to it."""
-    if day <= state.newest_ms // DAY_MS - KEPT_DAYS:
+def totals_on(state: CustomerState, day: int) -> list[int]:
+    """The totals by window as of `day`, which is not before the newest event's; raises `DamagedStateError`."""
+    newest_day = state.newest_ms // DAY_MS
+    if day == newest_day:
+        return state.totals
+    past = _past(state)
+    totals = []
+    for column, window in _WINDOWS:
+        first = bisect_right(past.days, day - window) * WIDTH
+        today = state.today[column] if newest_day > day - window else 0
+        totals.append(sum(past.sums[first + column :: WIDTH]) + today)
+    return totals
+
+
+def _past(state: CustomerState) -> Past:
+    try:
+        return _decode_past(state.past)
+    except msgspec.DecodeError as error:
+        raise DamagedStateError(str(error)) from None
+
+
+def _begin_day(state: CustomerState, day: int) -> None:
+    """Make the newest day one of the past, and drop the days that no window reaches from `day` on."""
+    totals = totals_on(state, day)
+    past = _past(state)
+    if any(state.today):
+        past.days.append(state.newest_ms // DAY_MS)
+        past.sums += state.today
+        state.today = [0] * WIDTH
+    gone = bisect_right(past.days, day - KEPT_DAYS)
+    del past.days[:gone]
+    del past.sums[: gone * WIDTH]
+    state.past, state.totals = encode_state(past), totals
+
+
+def _amounts(plan: _Plan, data: object) -> list[tuple[int, int, tuple[int, ...]]]:
+    """What an event adds: accumulator, amount, and the windows over it."""
+    return [
+        (column, 1 if read is None else round(read(data) * scale), windows)
+        for column, read, scale, windows in plan.columns
+    ]
+
+
+def _add_today(state: CustomerState, plan: _Plan, data: object) -> None:
+    for column, amount, windows in _amounts(plan, data):
+        before = state.today[column]
+        state.today[column] = after = min(before + amount, SUM_LIMIT)
+        for window in windows:
+            state.totals[window] += after - before
+
+
+def _add_late(state: CustomerState, plan: _Plan, data: object, day: int) -> None:
+    """Add to a day of the past, which may be new, and to the windows that reach it."""
+    amounts = _amounts(plan, data)
+    if not any(amount for _, amount, _ in amounts):
         return
-    days = state.days
-    at = len(days) - 1 if days and days[-1] == day else bisect_left(days, day)
-    if at == len(days) or days[at] != day:
-        days.insert(at, day)
-        for column in state.sums:
-            column.insert(at, 0)
-    for i, read, scale in plan.columns:
-        amount = 1 if read is None else round(read(data) * scale)
-        state.sums[i][at] = min(state.sums[i][at] + amount, SUM_LIMIT)
-
-
-def _forget(state: CustomerState, last_day: int) -> None:
-    """Drop the days up to `last_day`, which no window reaches any more."""
-    days = state.days
-    if days and days[0] <= last_day:
-        gone = bisect_left(days, last_day + 1)
-        del days[:gone]
-        for column in state.sums:
-            del column[:gone]
+    past = _past(state)
+    at = bisect_left(past.days, day)
+    if at == len(past.days) or past.days[at] != day:
+        past.days.insert(at, day)
+        past.sums[at * WIDTH : at * WIDTH] = [0] * WIDTH
+    newest_day = state.newest_ms // DAY_MS
+    for column, amount, windows in amounts:
+        before = past.sums[at * WIDTH + column]
+        past.sums[at * WIDTH + column] = after = min(before + amount, SUM_LIMIT)
+        for window in windows:
+            if day > newest_day - WINDOWED[window][1]:
+                state.totals[window] += after - before
+    state.past = encode_state(past)

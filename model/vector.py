@@ -1,19 +1,19 @@
 """From states to the matrix of feature values at a moment, with the age and the freshness of every value."""
 
-from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from model.declaration import DAY_MS, Feature
-from model.state import ACCUMULATORS, ATTRIBUTES, TYPES, CustomerState, accumulator, attribute
+from model.state import ATTRIBUTES, TYPES, WINDOWED, CustomerState, accumulator, attribute, totals_on
 
 FRESH, STALE, DEFAULT, MISSING = range(4)
 FRESHNESS: tuple[str, ...] = ("fresh", "stale", "default", "missing")
 
-Reading = list[Any]  # numbers, the moment first; None where an attribute is not known
+Reading = tuple[Any, ...]  # numbers, the moment first; None where an attribute is not known
 
 
 class Features(NamedTuple):
@@ -29,34 +29,35 @@ class Vectorizer:
 
     def __init__(self, features: Sequence[Feature]) -> None:
         self.features = tuple(features)
+        attributes = [f for f in self.features if f.kind == "latest"]
         windowed = [f for f in self.features if f.window_days]
-        self._windows = [
-            (window, [ACCUMULATORS.index(accumulator(f)) for f in windowed if f.window_days == window])
-            for window in dict.fromkeys(f.window_days for f in windowed) if window
-        ]  # fmt: skip
-        in_order = [f.name for window, _ in self._windows for f in windowed if f.window_days == window]
-        self._attributes = [f for f in self.features if f.kind == "latest"]
-        self._latest = [ATTRIBUTES.index(attribute(f)) for f in self._attributes]
-        # A reading is: moment, time by event type, time by attribute, sums by window, attribute values.
-        width = 1 + len(TYPES) + len(self._latest)
+        kinds = list(dict.fromkeys(kind for f in self.features if f.kind != "latest" for kind in f.types))
+        # A reading is: the moment, times by event type, times by attribute, attribute values, totals by window.
+        self._seen = _picker([TYPES.index(kind) for kind in kinds])
+        self._latest = _picker([ATTRIBUTES.index(attribute(f)) for f in attributes])
+        self._totals = _picker([WINDOWED.index((accumulator(f), f.window_days)) for f in windowed])
         self._columns: list[tuple[Feature, list[int], int | None]] = []
+        times, values = 1 + len(kinds), 1 + len(kinds) + len(attributes)
         for f in self.features:
-            seen = [1 + TYPES.index(kind) for kind in f.types]
             if f.kind == "latest":
-                at = self._attributes.index(f)
-                self._columns.append((f, [1 + len(TYPES) + at], width + len(in_order) + at))
+                at = attributes.index(f)
+                self._columns.append((f, [times + at], values + at))
             else:
-                self._columns.append((f, seen, width + in_order.index(f.name) if f.window_days else None))
+                total = values + len(attributes) + windowed.index(f) if f.window_days else None
+                self._columns.append((f, [1 + kinds.index(kind) for kind in f.types], total))
 
     def read(self, state: CustomerState, at_ms: int) -> Reading:
-        """All numbers of one state that its features at `at_ms` depend on; cheap, and safe from later folds."""
-        reading: Reading = [at_ms, *state.seen_ms, *[state.latest_ms[i] for i in self._latest]]
-        days, sums, day = state.days, state.sums, at_ms // DAY_MS
-        for window, columns in self._windows:
-            start = bisect_right(days, day - window)
-            reading += [sum(sums[c][start:]) for c in columns]
-        reading += [state.latest[i] for i in self._latest]
-        return reading
+        """All numbers of one state that its features at `at_ms` depend on; cheap, and safe from later folds.
+
+        `at_ms` is not before the newest event. Raises `DamagedStateError`.
+        """
+        return (
+            at_ms,
+            *self._seen(state.seen_ms),
+            *self._latest(state.latest_ms),
+            *self._latest(state.latest),
+            *self._totals(totals_on(state, at_ms // DAY_MS)),
+        )
 
     def matrix(self, readings: Sequence[Reading]) -> Features:
         """The features of n readings as arrays of shape (n, k)."""
@@ -77,3 +78,10 @@ class Vectorizer:
                 known, np.where(age > old, STALE, FRESH), MISSING if f.default is None else DEFAULT
             )
         return Features(values, ages, freshness)
+
+
+def _picker(places: Sequence[int]) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
+    """A function that picks the items at `places` as a tuple, also where `itemgetter` gives a bare item."""
+    if len(places) > 1:
+        return itemgetter(*places)
+    return lambda items: tuple(items[place] for place in places)

@@ -13,7 +13,7 @@ from schemas.cloudevents import CloudEvent
 from schemas.errors import InvalidRecordError, decoded
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]
-Amount = Annotated[float, msgspec.Meta(ge=0, le=1_000_000_000)]
+Amount = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 Word = Annotated[str, msgspec.Meta(max_length=64)]
 Text = Annotated[str, msgspec.Meta(max_length=2000)]
 

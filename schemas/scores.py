@@ -75,8 +75,14 @@ class ChurnScored(CloudEvent, frozen=True, kw_only=True, gc=False, tag="churn.sc
     data: Score
 
 
-encode = msgspec.json.Encoder().encode
+_encoder = msgspec.json.Encoder()
+encode = _encoder.encode
 decode_score = msgspec.json.Decoder(ChurnScored).decode
+
+
+def encode_all(messages: list[ChurnScored]) -> list[bytes]:
+    """The JSON of each message, as `encode` gives it; one growing buffer for all is quicker than one for each."""
+    return _encoder.encode_lines(messages).split(b"\n")[:-1]
 
 
 _URL_NAMESPACE = uuid.NAMESPACE_URL.bytes
@@ -88,6 +94,7 @@ def result_id(topic: str, partition: int, offset: int) -> str:
     The same record always gets the same id, so a reader can drop repeats. RFC 9562, section 5.5; written out because
     `uuid.uuid5` takes three times as long.
     """
-    digest = hashlib.sha1(_URL_NAMESPACE + f"kafka:{topic}/{partition}/{offset}".encode()).hexdigest()  # noqa: S324 - RFC
+    name = f"kafka:{topic}/{partition}/{offset}".encode()
+    digest = hashlib.sha1(_URL_NAMESPACE + name).hexdigest()  # noqa: S324 - the RFC says so
     variant = "89ab"[int(digest[16], 16) & 3]
     return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"

@@ -9,7 +9,6 @@ from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
 from typing import Any, NamedTuple
 
-import msgspec
 from redis import Redis, RedisCluster, RedisError
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisClusterException
@@ -41,10 +40,6 @@ class StoreUnavailableError(Exception):
     """Redis did not answer in time, twice."""
 
 
-class StoreDamagedError(Exception):
-    """A state cannot be read; the partition's states must be made again from the log."""
-
-
 class Snapshot(NamedTuple):
     """What one atomic read found: the applied offset (None: none, or of another layout) and the states that exist."""
 
@@ -72,13 +67,10 @@ class FeatureStore:
             self._client = RedisCluster.from_url(self._url, **self._options)
 
     def read(self, partition: int, customers: Collection[str]) -> Snapshot:
-        """The applied offset and the states of `customers` as of it; raises `StoreDamagedError`."""
+        """The applied offset and the states of `customers` as of it; raises `DamagedStateError`."""
         keys = [applied_key(partition), *[customer_key(partition, customer) for customer in customers]]
         applied, *values = self._do("mget", keys)
-        try:
-            states = {c: decode_state(v) for c, v in zip(customers, values, strict=True) if v is not None}
-        except msgspec.DecodeError as error:
-            raise StoreDamagedError(f"partition {partition}: {error}") from None
+        states = {c: decode_state(v) for c, v in zip(customers, values, strict=True) if v is not None}
         return Snapshot(_offset(applied), states)
 
     def write(self, partition: int, *, expected: int | None, applied: int, states: Mapping[str, CustomerState]) -> bool:

@@ -35,7 +35,7 @@ class Output(NamedTuple):
     topic: str
     key: bytes | None
     value: bytes | None
-    headers: Headers
+    headers: Headers | None = None
 
 
 class Bounds(NamedTuple):
@@ -205,9 +205,10 @@ def _record(message: Any) -> Record | None:
 
 
 def _produce(producer: Producer, output: Output) -> None:
+    headers: Any = output.headers
     while True:
         try:
-            producer.produce(output.topic, output.value, output.key, headers=[*output.headers])
+            producer.produce(output.topic, output.value, output.key, headers=headers)
         except BufferError:
             producer.poll(0.1)
         else:

@@ -10,17 +10,18 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import chain, repeat
+from itertools import chain
 
 from model.scoring import Scorer
+from model.state import DamagedStateError
 from schemas.deadletters import dead_letter_headers
-from schemas.scores import ChurnScored, Score, encode, result_id
+from schemas.scores import ChurnScored, Score, encode_all, result_id
 from schemas.topics import DEAD_LETTERS, EVENTS, SCORES
 from workers.scoring.batch import Accepted, Letter, Outcome, Rules, decode, fold_and_ask
 from workers.scoring.log import Bounds, Log, LogError, Output
 from workers.scoring.progress import Progress
 from workers.scoring.records import Record
-from workers.store import FeatureStore, StoreDamagedError, StoreUnavailableError
+from workers.store import FeatureStore, StoreUnavailableError
 
 logger = logging.getLogger(__name__)
 
@@ -126,15 +127,17 @@ class ScoringWorker:
         decoded = decode(records)
         try:
             snapshot = self._store.read(partition, decoded.customers)
-        except StoreDamagedError as error:
-            logger.error("a state in Redis is damaged; making all anew", extra={"error": str(error)})  # noqa: TRY400
+            if snapshot.applied != owned.applied:
+                self._forsake([partition])
+                return None
+            outcome = fold_and_ask(decoded.accepted, snapshot.states, self._scorer, self._rules, owned.publish_from)
+        except DamagedStateError as error:
+            logger.error(  # noqa: TRY400 - where it was noticed says nothing of where it was done
+                "a state in Redis is damaged; making all anew", extra={"partition": partition, "error": str(error)}
+            )
             self._store.clear(partition)
             self._forsake([partition])
             return None
-        if snapshot.applied != owned.applied:
-            self._forsake([partition])
-            return None
-        outcome = fold_and_ask(decoded.accepted, snapshot.states, self._scorer, self._rules, owned.publish_from)
         letters = [letter for letter in decoded.letters if letter.record.offset >= owned.publish_from]
         return Batch(partition, letters, outcome, records[-1].offset + 1)
 
@@ -147,7 +150,7 @@ class ScoringWorker:
         now = datetime.now(UTC)
         answers = self._scorer.answer(questions, now)
         outputs = [
-            *map(_score, asked, answers, repeat(now)),
+            *_scores(asked, answers, now),
             *map(_dead_letter, letters),
             *(Output(EVENTS, record.key, record.value, record.headers) for record in astray),
         ]
@@ -209,13 +212,19 @@ class ScoringWorker:
             self._owned.pop(partition, None)
 
 
-def _score(asked: Accepted, answer: Score, now: datetime) -> Output:
-    record = asked.record
-    message = ChurnScored(
-        id=result_id(EVENTS, record.partition, record.offset), source=SOURCE, subject=asked.event.subject, time=now,
-        specversion="1.0", data=answer,
-    )  # fmt: skip
-    return Output(SCORES, record.key, encode(message), [])
+def _scores(asked: list[Accepted], answers: list[Score], now: datetime) -> list[Output]:
+    messages = [
+        ChurnScored(
+            id=result_id(EVENTS, record.partition, record.offset),
+            source=SOURCE,
+            subject=event.subject,
+            time=now,
+            specversion="1.0",
+            data=answer,
+        )
+        for (record, event), answer in zip(asked, answers, strict=True)
+    ]
+    return [Output(SCORES, record.key, value) for (record, _), value in zip(asked, encode_all(messages), strict=True)]
 
 
 def _dead_letter(letter: Letter) -> Output:

@@ -10,7 +10,6 @@ from model.decision import Decision
 from model.features import FEATURES
 from model.scoring import MOST_REASONS, Question, Scorer
 from model.state import CustomerState
-from model.vector import Vectorizer
 from schemas.cloudevents import to_ms
 from schemas.events import (
     Call,
@@ -141,13 +140,3 @@ def test_every_sentence_can_be_said() -> None:
     assert by_name["calls"].says(1.0) == "You made 1 call in the last 9 months."
     assert by_name["tenure"].says(38.04) == "You have been with us for 38 months."
     assert by_name["status"].says(0.0) == "Your line is active."
-
-
-def test_reading_is_safe_from_later_folds() -> None:
-    """A reading taken before another event of the customer stays what it was."""
-    state = known()
-    before = SCORER.vectorizer.read(state, to_ms(NOW))
-    kept = list(before)
-    fold(state, event(ComplaintOpened, Complaint(), NOW))
-    assert before == kept
-    assert Vectorizer(SCORER.features).read(state, to_ms(NOW)) != before

@@ -4,25 +4,31 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from model.declaration import DAY_MS
 from model.features import FEATURES, WINDOW_DAYS
 from model.state import (
     KEPT_DAYS,
     RECENT_IDS,
     SUM_LIMIT,
+    WIDTH,
     CustomerState,
+    DamagedStateError,
+    Past,
     decode_state,
     encode_state,
     event_ms,
+    totals_on,
 )
 from model.state import (
     fold as fold_at,
 )
 from model.vector import DEFAULT, FRESH, FRESHNESS, MISSING, STALE, Vectorizer
-from schemas.cloudevents import to_ms
+from schemas.cloudevents import from_ms, to_ms
 from schemas.events import (
     Call,
     CallStarted,
@@ -143,8 +149,9 @@ def test_days_out_of_every_window_are_dropped() -> None:
     state = CustomerState.new()
     for day in range(3 * KEPT_DAYS):
         fold(state, event(CallStarted, Call(), NOW + timedelta(days=day)))
-    assert len(state.days) == KEPT_DAYS
-    assert {len(column) for column in state.sums} == {KEPT_DAYS}
+    past = msgspec.msgpack.decode(state.past, type=Past)
+    assert len(past.days) == KEPT_DAYS - 1
+    assert len(past.sums) == (KEPT_DAYS - 1) * WIDTH
 
 
 @pytest.mark.parametrize("year", [1, 1969, 1970])
@@ -161,7 +168,12 @@ def test_sums_stop_at_the_limit() -> None:
     for _ in range(100_000):
         state.recent.clear()
         fold(state, event(ChargeBilled, Charge(amount=1e9), NOW))
-    assert max(state.sums[0]) == SUM_LIMIT
+    assert max(state.today) == max(state.totals) == SUM_LIMIT
+    fold(state, event(CallStarted, Call(), NOW + timedelta(days=1)))
+    for _ in range(3):
+        state.recent.clear()
+        fold(state, event(ChargeBilled, Charge(amount=1e9), NOW))
+    assert max(state.totals) == SUM_LIMIT
     assert decode_state(encode_state(state)) == state
 
 
@@ -200,4 +212,25 @@ def test_state_survives_storage_at_every_step(events: list[Any]) -> None:
         stored = decode_state(encode_state(stored))
         fold(stored, one)
     assert encode_state(stored) == encode_state(folded(*events))
-    assert not any(column and min(column) < 0 for column in stored.sums)
+
+
+@given(_events(), st.integers(0, 2 * KEPT_DAYS))
+def test_totals_are_those_of_the_events_in_the_window(events: list[Any], later_days: int) -> None:
+    """Counting anew, event by event, gives what the state has kept, on the newest day and on any later one."""
+    state = folded(*events)
+    day = state.newest_ms // DAY_MS + later_days
+    counted = [e for e in events if day - WINDOW_DAYS < event_ms(e) // DAY_MS <= day]
+    found = features_at(state, from_ms(day * DAY_MS + DAY_MS - 1))
+    assert found["complaints"][0] == sum(isinstance(e, ComplaintOpened) for e in counted)
+    assert found["service_calls"][0] == sum(isinstance(e, CallStarted) for e in counted)
+    assert found["call_seconds"][0] == sum(e.data.call_seconds for e in counted if isinstance(e, UsageRecorded))
+    cents = sum(round(e.data.amount * 100) for e in counted if isinstance(e, ChargeBilled))
+    assert found["spend"][0] == cents / 100
+
+
+def test_damaged_past_is_told() -> None:
+    """A state whose past cannot be read says so when the past is needed."""
+    state = folded(*made_up_history())
+    state.past = b"\xc1"
+    with pytest.raises(DamagedStateError):
+        totals_on(state, state.newest_ms // DAY_MS + 1)
