@@ -120,16 +120,17 @@ class Scorer:
     def _reasons(self, scored: Scored) -> list[list[Reason]]:
         """Up to four features that moved each score most, the strongest first."""
         order = np.argsort(-np.abs(scored.contributions), axis=1)[:, :MOST_REASONS]
-        strength = np.take_along_axis(scored.contributions, order, axis=1)
-        value = np.take_along_axis(scored.features.values, order, axis=1)
-        rows = zip(order.tolist(), strength.tolist(), value.tolist(), strict=True)
-        return [
-            [
-                Reason(self._names[j], v, c, self._says[j](v))
-                for j, c, v in zip(*row, strict=True) if abs(c) >= LEAST_CONTRIBUTION
-            ]
-            for row in rows
-        ]  # fmt: skip
+        contributions = np.take_along_axis(scored.contributions, order, axis=1)
+        values = np.nan_to_num(np.take_along_axis(scored.features.values, order, axis=1))
+        counts = (np.abs(contributions) >= LEAST_CONTRIBUTION).sum(axis=1).tolist()
+        names, says, width = self._names, self._says, order.shape[1]
+        flat = [
+            Reason(names[j], value, contribution, says[j](value))
+            for j, value, contribution in zip(
+                order.ravel().tolist(), values.ravel().tolist(), contributions.ravel().tolist(), strict=True
+            )
+        ]
+        return [flat[i * width : i * width + count] for i, count in enumerate(counts)]
 
 
 def _or_none(values: NDArray[Any], absent: NDArray[np.bool_]) -> list[Any]:

@@ -21,6 +21,7 @@ from schemas.events import EVENT_TYPES
 
 SUM_LIMIT = 2**53
 RECENT_IDS = 8
+DIGEST_BYTES = 8
 
 Accumulator = tuple[tuple[str, ...], str | None, int]  # event types, field (None: count), scale
 Attribute = tuple[tuple[str, ...], str, tuple[str, ...]]  # event types, field, categories
@@ -43,7 +44,7 @@ ATTRIBUTES = tuple(dict.fromkeys(attribute(f) for f in FEATURES if f.kind == "la
 WIDTH = len(ACCUMULATORS)
 KEPT_DAYS = max(window for _, window in WINDOWED)
 LAYOUT = hashlib.sha256(
-    json.dumps([3, TYPES, ACCUMULATORS, WINDOWED, ATTRIBUTES, RECENT_IDS]).encode()
+    json.dumps([4, TYPES, ACCUMULATORS, WINDOWED, ATTRIBUTES, RECENT_IDS]).encode()
 ).hexdigest()[:12]  # fmt: skip
 
 
@@ -67,7 +68,7 @@ class CustomerState(msgspec.Struct, array_like=True, gc=False):
     `seen_ms`: the newest event's time by type. `totals`: by window, as of the newest event's day. `today`: what that
     day counts, by accumulator. `past`: the days before it, packed: most events neither need nor change them, so what
     an event costs does not grow with a customer's history. `latest_ms` and `latest`: by attribute, None for a value
-    that is not one of the categories. `recent`: hashes of the last event ids, oldest first.
+    that is not one of the categories. `recent`: hashes of the last event ids, one behind the other.
     """
 
     newest_ms: int
@@ -77,7 +78,7 @@ class CustomerState(msgspec.Struct, array_like=True, gc=False):
     past: bytes
     latest_ms: list[int]
     latest: list[float | None]
-    recent: list[bytes]
+    recent: bytes
 
     @classmethod
     def new(cls) -> "CustomerState":
@@ -90,7 +91,7 @@ class CustomerState(msgspec.Struct, array_like=True, gc=False):
             past=_NO_PAST,
             latest_ms=[0] * len(ATTRIBUTES),
             latest=[None] * len(ATTRIBUTES),
-            recent=[],
+            recent=b"",
         )
 
 
@@ -145,12 +146,10 @@ def fold(state: CustomerState, event: Any, time_ms: int) -> bool:
 
     Raises `DamagedStateError`.
     """
-    digest = hashlib.blake2b(f"{event.source}\n{event.id}".encode(), digest_size=8).digest()
+    digest = hashlib.blake2b(f"{event.source}\n{event.id}".encode(), digest_size=DIGEST_BYTES).digest()
     if digest in state.recent:
         return False
-    state.recent.append(digest)
-    if len(state.recent) > RECENT_IDS:
-        del state.recent[0]
+    state.recent = (state.recent + digest)[-RECENT_IDS * DIGEST_BYTES :]
     plan = _PLANS[type(event)]
     day, newest_day = time_ms // DAY_MS, state.newest_ms // DAY_MS
     if day > newest_day:
