@@ -5,9 +5,11 @@ did, so go back to the committed offsets.
 """
 
 import logging
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple
 
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
@@ -22,6 +24,7 @@ TRANSACTION_TIMEOUT_MS = 15_000
 CALL_TIMEOUT_S = 5.0
 # With these a worker that is told to stop while the broker is down still ends within 30 s.
 COMMIT_DEADLINE_S = 10.0
+OFFSETS_DEADLINE_S = 18.0  # without a broker librdkafka gives up after the transaction's time-out
 IDLE_S = 0.2
 
 
@@ -149,8 +152,11 @@ class Log:
             for output in outputs:
                 _produce(producer, output)
             places = [TopicPartition(self._topic, partition, offset) for partition, offset in offsets.items()]
-            _insist(producer.send_offsets_to_transaction, places, self._membership)
+            _within(OFFSETS_DEADLINE_S, producer.send_offsets_to_transaction, places, self._membership)
             _insist(producer.commit_transaction)
+        except TimeoutError:
+            self._producer = None
+            raise LogError(f"Kafka: offsets were not taken within {OFFSETS_DEADLINE_S:g} s") from None
         except KafkaException as error:
             self._abort(producer, error)
             raise LogError(_said(error)) from None
@@ -226,6 +232,31 @@ def _insist(call: Callable[..., Any], *arguments: object) -> None:
                 raise
         else:
             return
+
+
+def _within(deadline_s: float, call: Callable[..., Any], *arguments: object) -> None:
+    """Call in another thread; raises `TimeoutError` when it has not returned after `deadline_s`, or what it raises.
+
+    `send_offsets_to_transaction` has a time-out and ignores it: when the coordinator of the group goes away just then, it
+    may wait for ever (librdkafka issues 5456 and 5511). The thread is then left behind with its producer.
+    """
+    ending: SimpleQueue[KafkaException | None] = SimpleQueue()
+
+    def run() -> None:
+        try:
+            _insist(call, *arguments)
+        except KafkaException as error:
+            ending.put(error)
+        else:
+            ending.put(None)
+
+    threading.Thread(target=run, name="offsets", daemon=True).start()
+    try:
+        error = ending.get(timeout=deadline_s)
+    except Empty:
+        raise TimeoutError from None
+    if error is not None:
+        raise error
 
 
 def _said(error: KafkaException) -> str:
