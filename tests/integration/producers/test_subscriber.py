@@ -1,5 +1,6 @@
 """The sample subscriber on a real Kafka, with scores that are published in transactions as the workers do."""
 
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from producers import subscriber
 from producers.errors import BrokerUnavailableError, ScoresError
 from producers.subscriber import ChurnScores, Received
 from schemas.scores import ChurnScored, ModelRef, Score, decode_score, encode
@@ -130,7 +132,12 @@ def test_missing_topic_is_named(kafka: Kafka) -> None:
         ChurnScores(kafka)
 
 
-def test_unanswered_start_is_told(kafka: Kafka) -> None:
-    """When it cannot be found out where to start, the error says so and nothing stays open."""
-    with pytest.raises(BrokerUnavailableError, match=r"where to start in churn\.scores is not known: .*GroupId"):
-        ChurnScores(kafka, group="")
+def test_unanswered_start_is_told(kafka: Kafka, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When it is not found out in time where to start, the error says so and nothing stays open."""
+    before = set(threading.enumerate())
+    monkeypatch.setattr(subscriber, "CALL_TIMEOUT_MS", 0)
+    with pytest.raises(
+        BrokerUnavailableError, match=r"where to start in churn\.scores is not known: KafkaTimeoutError"
+    ):
+        ChurnScores(kafka)
+    assert set(threading.enumerate()) <= before
