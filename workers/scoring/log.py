@@ -237,8 +237,8 @@ def _insist(call: Callable[..., Any], *arguments: object) -> None:
 def _within(deadline_s: float, call: Callable[..., Any], *arguments: object) -> None:
     """Call in another thread; raises `TimeoutError` when it has not returned after `deadline_s`, or what it raises.
 
-    `send_offsets_to_transaction` has a time-out and ignores it: when the group's coordinator goes away just then, it may
-    wait for ever (librdkafka issues 5456 and 5511). The thread is then left behind with its producer.
+    `send_offsets_to_transaction` has a time-out and ignores it: when the coordinator of the group goes away just then,
+    it may wait for ever (librdkafka issues 5456 and 5511). The thread is then left behind with its producer.
     """
     ending: SimpleQueue[KafkaException | None] = SimpleQueue()
 
