@@ -3,10 +3,8 @@
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-
-from schemas.scores import Score
 
 logger = logging.getLogger(__name__)
 
@@ -23,11 +21,9 @@ class Progress:
         self._reported_s = clock()
         self._reported_total = 0
 
-    def count(self, answers: Iterable[Score], *, dead_letters: int, sent_on: int) -> None:
-        """Add one batch."""
-        self.counts.update(answer.status for answer in answers)
-        self.counts["dead-letter"] += dead_letters
-        self.counts["sent-on"] += sent_on
+    def count(self, counts: Counter[str]) -> None:
+        """Add a batch's records by what they are: scored, could-not-compute, dead-letter, sent-on."""
+        self.counts += counts
 
     def report(self, positions: Mapping[int, int], lag: Callable[[Mapping[int, int]], int], *, well: bool) -> None:
         """Write the line if a second has passed since the last; `positions` are the next offsets by partition."""

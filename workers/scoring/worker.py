@@ -7,6 +7,7 @@ transaction, a Redis that was away or has lost data, another worker that believe
 """
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,18 +15,14 @@ from itertools import chain
 
 from model.scoring import Scorer
 from model.state import DamagedStateError
-from schemas.deadletters import dead_letter_headers
-from schemas.scores import ChurnScored, Score, encode_all, result_id
-from schemas.topics import DEAD_LETTERS, EVENTS, SCORES
-from workers.scoring.batch import Accepted, Letter, Outcome, Rules, decode, fold_and_ask
-from workers.scoring.log import Bounds, Log, LogError, Output
+from workers.scoring.batch import Letter, Outcome, Rules, decode, fold_and_ask
+from workers.scoring.log import Bounds, Log, LogError
+from workers.scoring.outputs import outputs
 from workers.scoring.progress import Progress
 from workers.scoring.records import Record
 from workers.store import FeatureStore, StoreUnavailableError
 
 logger = logging.getLogger(__name__)
-
-SOURCE = "churn-score"
 
 
 @dataclass(slots=True)
@@ -142,20 +139,12 @@ class ScoringWorker:
         return Batch(partition, letters, outcome, records[-1].offset + 1)
 
     def _publish(self, batches: list[Batch], ends: dict[int, int]) -> None:
-        """Publish every answer, dead letter, and event to be sent on to its customer's partition, with the offsets."""
-        asked = list(chain.from_iterable(batch.outcome.asked for batch in batches))
+        """Publish everything there is to say about the batches, with the offsets that are then answered."""
+        counts: Counter[str] = Counter()
         letters = list(chain.from_iterable(batch.letters for batch in batches))
-        astray = list(chain.from_iterable(batch.outcome.astray for batch in batches))
-        questions = list(chain.from_iterable(batch.outcome.questions for batch in batches))
-        now = datetime.now(UTC)
-        answers = self._scorer.answer(questions, now)
-        outputs = [
-            *_scores(asked, answers, now),
-            *map(_dead_letter, letters),
-            *(Output(EVENTS, record.key, record.value, record.headers) for record in astray),
-        ]
-        self._log.publish(outputs, ends)
-        self._progress.count(answers, dead_letters=len(letters), sent_on=len(astray))
+        outcomes = [batch.outcome for batch in batches]
+        self._log.publish(outputs(letters, outcomes, self._scorer, datetime.now(UTC), counts), ends)
+        self._progress.count(counts)
 
     def _apply(self, batch: Batch) -> None:
         """Write what was published; a refusal means that another writer, or a Redis that lost data, came between."""
@@ -210,26 +199,3 @@ class ScoringWorker:
         self._unsynchronised -= set(partitions)
         for partition in partitions:
             self._owned.pop(partition, None)
-
-
-def _scores(asked: list[Accepted], answers: list[Score], now: datetime) -> list[Output]:
-    messages = [
-        ChurnScored(
-            id=result_id(EVENTS, record.partition, record.offset),
-            source=SOURCE,
-            subject=event.subject,
-            time=now,
-            specversion="1.0",
-            data=answer,
-        )
-        for (record, event), answer in zip(asked, answers, strict=True)
-    ]
-    return [Output(SCORES, record.key, value) for (record, _), value in zip(asked, encode_all(messages), strict=True)]
-
-
-def _dead_letter(letter: Letter) -> Output:
-    record = letter.record
-    headers = dead_letter_headers(
-        record.headers, letter.error, topic=EVENTS, partition=record.partition, offset=record.offset
-    )
-    return Output(DEAD_LETTERS, record.key, record.value, headers)

@@ -2,14 +2,12 @@
 
 import uuid
 
-import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.deadletters import dead_letter_headers
-from schemas.documents import FOLDER
 from schemas.errors import InvalidRecordError
-from schemas.scores import decode_score, encode, encode_all, result_id
+from schemas.scores import result_id
 
 
 @given(st.text(max_size=20), st.integers(0, 100), st.integers(0, 2**40))
@@ -33,11 +31,3 @@ def test_dead_letter_keeps_the_original_headers() -> None:
         "churn-dead-letter-offset": b"7",
         "churn-dead-letter-schema-version": b"1.0.0",
     }
-
-
-def test_many_are_encoded_as_one_by_one() -> None:
-    """Encoding a batch gives the bytes of each, also where a text has line breaks."""
-    example = decode_score((FOLDER / "examples" / "valid" / "churn.scored.json").read_bytes())
-    broken = msgspec.structs.replace(example, data=msgspec.structs.replace(example.data, flags=["a\nb\r\n"]))
-    assert encode_all([]) == []
-    assert encode_all([example, broken, example]) == [encode(m) for m in (example, broken, example)]

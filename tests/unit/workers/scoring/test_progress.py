@@ -1,12 +1,11 @@
 """The progress line: once a second, with all counts."""
 
 import logging
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from tests.unit.model.test_scoring import answer, known
-from tests.unit.model.test_state import folded
 from workers.scoring.progress import Progress
 
 
@@ -15,7 +14,7 @@ def test_line_comes_once_a_second(caplog: pytest.LogCaptureFixture, tmp_path: Pa
     now_s = [100.0]
     heartbeat = tmp_path / "alive"
     progress = Progress(heartbeat, clock=lambda: now_s[0])
-    progress.count(answer(known(), known(), folded()), dead_letters=2, sent_on=1)
+    progress.count(Counter({"scored": 2, "could-not-compute": 1, "dead-letter": 2, "sent-on": 1}))
     with caplog.at_level(logging.INFO):
         progress.report({0: 6}, lag=lambda _: 4, well=True)
         assert not caplog.records, "too early"

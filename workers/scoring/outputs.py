@@ -1,0 +1,54 @@
+"""The records to publish for a batch: answers, dead letters, and events to be sent on to their customer's partition."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from itertools import chain
+
+from model.scoring import Scorer
+from schemas.deadletters import dead_letter_headers
+from schemas.scores import ChurnScored, encode_into, result_id
+from schemas.topics import DEAD_LETTERS, EVENTS, SCORES
+from workers.scoring.batch import Letter, Outcome
+from workers.scoring.log import Output
+
+SOURCE = "churn-score"
+# Answers are made this many at a time, so that the first are on their way to the broker while the last are made.
+CHUNK = 1000
+
+
+def outputs(
+    letters: Sequence[Letter], outcomes: Sequence[Outcome], scorer: Scorer, now: datetime, counts: Counter[str]
+) -> Iterator[Output]:
+    """Make the records one after the other, and count them in `counts` by what they are."""
+    for letter in letters:
+        counts["dead-letter"] += 1
+        yield _dead_letter(letter)
+    for record in chain.from_iterable(outcome.astray for outcome in outcomes):
+        counts["sent-on"] += 1
+        yield Output(EVENTS, record.key, record.value, record.headers)
+    asked = list(chain.from_iterable(outcome.asked for outcome in outcomes))
+    questions = list(chain.from_iterable(outcome.questions for outcome in outcomes))
+    buffer = bytearray()
+    for start in range(0, len(asked), CHUNK):
+        answers = scorer.answer(questions[start : start + CHUNK], now)
+        for (record, event), answer in zip(asked[start : start + CHUNK], answers, strict=True):
+            counts[answer.status] += 1
+            message = ChurnScored(
+                id=result_id(EVENTS, record.partition, record.offset),
+                source=SOURCE,
+                subject=event.subject,
+                time=now,
+                specversion="1.0",
+                data=answer,
+            )
+            encode_into(message, buffer)
+            yield Output(SCORES, record.key, bytes(buffer))
+
+
+def _dead_letter(letter: Letter) -> Output:
+    record = letter.record
+    headers = dead_letter_headers(
+        record.headers, letter.error, topic=EVENTS, partition=record.partition, offset=record.offset
+    )
+    return Output(DEAD_LETTERS, record.key, record.value, headers)
