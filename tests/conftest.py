@@ -71,6 +71,9 @@ def topics(stack: Stack) -> None:
     new = [NewTopic(topic.name, topic.partitions or PARTITIONS, 1, config=topic.settings()) for topic in TOPICS]
     for future in admin.create_topics(new).values():
         future.result(10)
+    while existing() != set(names):
+        assert time.monotonic() < deadline, "the topics are not created"
+        time.sleep(0.05)
 
 
 Churn = Callable[..., subprocess.CompletedProcess[str]]

@@ -10,10 +10,10 @@ from confluent_kafka.cimpl import NewTopic
 def delete_topic(kafka: Mapping[str, str], topic: str) -> None:
     """Delete a topic and wait until it is gone."""
     admin = AdminClient({"bootstrap.servers": kafka["bootstrap_servers"]})
-    _wait_until_listed(admin, topic, listed=True)  # else "gone" could mean that its creation does not show yet
+    wait_until_listed(kafka, topic, listed=True)  # else "gone" could mean that its creation does not show yet
     for future in admin.delete_topics([topic]).values():
         future.result(10)
-    _wait_until_listed(admin, topic, listed=False)
+    wait_until_listed(kafka, topic, listed=False)
 
 
 def create_topic(kafka: Mapping[str, str], topic: str) -> None:
@@ -21,10 +21,12 @@ def create_topic(kafka: Mapping[str, str], topic: str) -> None:
     admin = AdminClient({"bootstrap.servers": kafka["bootstrap_servers"]})
     for future in admin.create_topics([NewTopic(topic, 2, 1)]).values():
         future.result(10)
-    _wait_until_listed(admin, topic, listed=True)
+    wait_until_listed(kafka, topic, listed=True)
 
 
-def _wait_until_listed(admin: AdminClient, topic: str, *, listed: bool) -> None:
+def wait_until_listed(kafka: Mapping[str, str], topic: str, *, listed: bool) -> None:
+    """Wait until the broker shows that a topic is there, or that it is not."""
+    admin = AdminClient({"bootstrap.servers": kafka["bootstrap_servers"]})
     deadline_s = time.monotonic() + 20
     while (topic in admin.list_topics(timeout=10).topics) is not listed:
         assert time.monotonic() < deadline_s, f"{topic} is {'not there' if listed else 'still there'}"
