@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from churn.errors import UserError
 from churn.logs import start_logging
 from churn.parts import feature_store, partitions, scorer
 from churn.settings import Settings
@@ -15,6 +16,15 @@ from workers.scoring.batch import Rules
 from workers.scoring.log import Log
 from workers.scoring.progress import Progress
 from workers.scoring.worker import ScoringWorker
+
+
+def _heartbeat(settings: Settings) -> Path | None:
+    if not settings.heartbeat:
+        return None
+    file = Path(settings.heartbeat)
+    if not file.parent.is_dir():
+        raise UserError(f"CHURN_HEARTBEAT={file}: its folder does not exist")
+    return file
 
 
 @click.command()
@@ -32,7 +42,7 @@ def score() -> None:
         scorer(settings),
         Rules(partitions(settings), int(settings.clock_skew_s * 1000)),
         batch_records=settings.batch_records,
-        progress=Progress(Path(settings.heartbeat) if settings.heartbeat else None),
+        progress=Progress(_heartbeat(settings)),
     )
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: worker.stop())

@@ -86,12 +86,15 @@ def test_demo(churn: Churn, environment: dict[str, str], stack: Stack, topics: N
 def test_demo_says_when_its_worker_cannot_start(
     churn: Churn,
     environment: dict[str, str],
-    topics: None,
+    topics: None,  # noqa: ARG001
     redis: Any,  # noqa: ARG001
 ) -> None:
-    """When the worker does not come up, the demo ends and names its log."""
-    result = churn("demo", environment=environment | {"CHURN_HEARTBEAT": "/nowhere/alive", "CHURN_PARTITIONS": "7"})
+    """When the worker does not come up, the demo ends and names its log, which says why."""
+    result = churn("demo", environment=environment | {"CHURN_HEARTBEAT": "/nowhere/alive"})
     assert result.returncode == 2, result
+    log = Path(environment["CHURN_LOCAL"]) / "demo" / "score.log"
+    assert f"the scoring worker does not work; see {log}" in result.stderr
+    assert "CHURN_HEARTBEAT=/nowhere/alive: its folder does not exist" in log.read_text()
 
 
 def test_tally_finds_what_is_lost_or_repeated() -> None:
