@@ -33,8 +33,8 @@ bench: $(READY) ## worker loops of Faust and Quix Streams beside ours, in one ru
 	$(BIN)/python -m tests.bench.worker_loops
 
 lock: $(READY) ## write the lock files anew from pyproject.toml
-	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 pyproject.toml -o requirements.lock
-	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --extra local --extra dev pyproject.toml -o requirements-dev.lock
+	$(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --python-version 3.11 pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --python-version 3.11 --extra local --extra dev pyproject.toml -o requirements-dev.lock
 
 setup: $(READY) ## the virtual environment, and nothing else
 

@@ -5,7 +5,7 @@ from typing import Literal, TypeVar
 
 import msgspec
 
-ErrorClass = Literal["undecodable", "unknown-type", "invalid", "key-mismatch"]
+ErrorClass = Literal["undecodable", "unknown-type", "invalid", "key-mismatch", "too-large"]
 _T = TypeVar("_T")
 
 

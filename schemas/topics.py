@@ -29,6 +29,13 @@ TOPICS = (
     # The broker's own clock: an upstream application with a wrong one can neither age records out nor hide a silence.
     Topic(EVENTS, "customer events, keyed by customer id", 400, config={"message.timestamp.type": "LogAppendTime"}),
     Topic(SCORES, "one answer for each valid event, keyed by customer id", 30),
-    Topic(DEAD_LETTERS, "records that can never be used, as they came", 90, partitions=1),
+    # A dead letter is the record that it was, which may be as large as the broker allows, and a few headers.
+    Topic(
+        DEAD_LETTERS,
+        "records that can never be used, as they came",
+        90,
+        partitions=1,
+        config={"max.message.bytes": "2097152"},
+    ),
     Topic(OUTCOMES, "who left and who stayed, keyed by customer id", 1200),
 )

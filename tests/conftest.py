@@ -37,8 +37,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         kafka_bootstrap=settings.kafka_bootstrap_servers,
         redis_url=settings.redis_url,
         docker=settings.docker,
-        report=_rungs.append,
+        report=print,
     ) as running:
+        _rungs.extend([running.kafka.rung, running.redis.rung])
         yield running
 
 

@@ -29,6 +29,7 @@ def demo() -> None:
         report=console.print,
     ) as stack:
         summary = run_demo(settings, stack, console)
+    console.print()
     console.print(_table(summary))
     console.print(f"the same in {settings.local / 'demo.json'}")
     if summary.unaccounted:

@@ -15,8 +15,8 @@ def screen(view: View, total: int) -> RenderableType:
     counts = Table.grid(padding=(0, 3))
     rate = f"{view.counts.total() / view.elapsed_s:,.0f} a second"
     counts.add_row("events", f"[bold]{view.sent:,}[/] of {total:,}", "rate", rate)
-    counts.add_row("scores", f"[bold]{view.counts['scored']:,}[/]", "latency p50", f"{view.p50_ms:,.1f} ms")
-    counts.add_row("could not compute", f"{view.counts['could-not-compute']}", "latency p99", f"{view.p99_ms:,.1f} ms")
+    counts.add_row("scores", f"[bold]{view.counts['scored']:,}[/]", "latest p50", f"{view.p50_ms:,.1f} ms")
+    counts.add_row("could not compute", f"{view.counts['could-not-compute']}", "latest p99", f"{view.p99_ms:,.1f} ms")
     counts.add_row("dead letters", f"{view.counts['dead-letter']}")
     customers = Table("customer", "leaves", "band", "action", "why", expand=True, box=None)
     for message in view.recent:

@@ -42,6 +42,8 @@ class Tally:
     def sending(self, event_id: str | None) -> None:
         """One record is about to be sent; one that is no event has no id."""
         with self._lock:
+            if self._sent == 0:
+                self._started_s = time.perf_counter()
             self._sent += 1
             if event_id is not None:
                 self._sent_s[event_id] = time.perf_counter()

@@ -84,6 +84,8 @@ def test_missing_topic_is_named(churn: Churn, environment: dict[str, str], stack
     other = churn("topics", environment=environment | {"CHURN_PARTITIONS": "7"})
     assert other.returncode == 2
     assert "partitions is 6, expected 7" in other.stdout
+    for_other = refused(churn("score", environment=environment | {"CHURN_PARTITIONS": "7"}))
+    assert for_other.startswith("CHURN_PARTITIONS=7: topic customer.events has 6 partitions")
     too_many = churn("topics", environment=environment | {"CHURN_REPLICATION": "3", "CHURN_PARTITIONS": "6"})
     assert too_many.returncode == 0, "nothing is missing, so nothing is created"
 

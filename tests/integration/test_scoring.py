@@ -26,6 +26,7 @@ from tests.integration.worker import Worker, comparable, outputs, publish, read,
 from tests.unit.model.test_state import NOW
 from tests.unit.model.test_training import ARTIFACT
 from workers.keys import applied_key, customer_key
+from workers.scoring.records import LARGEST_BYTES
 
 StartWorker = Callable[..., Worker]
 
@@ -99,6 +100,21 @@ def test_every_record_is_answered_once_in_order(stack: Stack, start_worker: Star
     classes = Counter(str(h["churn-dead-letter-error-class"]) for h in headers)
     assert classes == {"b'undecodable'": 2, "b'invalid'": 2, "b'key-mismatch'": 1}
     assert {h["churn-dead-letter-topic"] for h in headers} == {EVENTS.encode()}
+
+
+def test_largest_records_become_dead_letters_and_stop_nothing(stack: Stack, start_worker: StartWorker) -> None:
+    """Records at the broker's limit, and larger ones out of compressed batches, cost one dead letter each."""
+    producer = Producer({"bootstrap.servers": stack.kafka.address, "message.max.bytes": 50_000_000})
+    packed = Producer(
+        {"bootstrap.servers": stack.kafka.address, "message.max.bytes": 50_000_000, "compression.type": "gzip"}
+    )
+    producer.produce(EVENTS, b"x" * 1_048_300, b"c1")
+    packed.produce(EVENTS, b"x" * 30_000_000, b"c1", headers=[("h", b"x" * 3_000_000)])
+    assert producer.flush(30) + packed.flush(30) == 0
+    records = 2 + publish(stack.kafka.address, made_up_events(customers=10, each=3))
+    start_worker()
+    _, letters = outputs(stack.kafka.address, records=records)
+    assert sorted(len(letter.value() or b"") for letter in letters) == [1_048_300, LARGEST_BYTES]
 
 
 def test_ids_are_those_of_the_records(stack: Stack, start_worker: StartWorker) -> None:

@@ -11,10 +11,12 @@ from schemas.scores import ChurnScored, encode_into, result_id
 from schemas.topics import DEAD_LETTERS, EVENTS, SCORES
 from workers.scoring.batch import Letter, Outcome
 from workers.scoring.log import Output
+from workers.scoring.records import LARGEST_BYTES
 
 SOURCE = "churn-score"
 # Answers are made this many at a time, so that the first are on their way to the broker while the last are made.
 CHUNK = 1000
+LARGEST_KEY_BYTES = 10_000  # of a dead letter for a record that is too large
 
 
 def outputs(
@@ -47,8 +49,10 @@ def outputs(
 
 
 def _dead_letter(letter: Letter) -> Output:
-    record = letter.record
-    headers = dead_letter_headers(
-        record.headers, letter.error, topic=EVENTS, partition=record.partition, offset=record.offset
-    )
-    return Output(DEAD_LETTERS, record.key, record.value, headers)
+    """The record as it came; of one that is too large only the beginning is kept, and no headers."""
+    record, error = letter
+    key, value, headers = record.key, record.value, record.headers
+    if error.error_class == "too-large":
+        key, value, headers = key and key[:LARGEST_KEY_BYTES], value and value[:LARGEST_BYTES], []
+    added = dead_letter_headers(headers, error, topic=EVENTS, partition=record.partition, offset=record.offset)
+    return Output(DEAD_LETTERS, key, value, added)

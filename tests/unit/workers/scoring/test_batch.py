@@ -1,5 +1,6 @@
 """What a partition's records come to does not depend on how they are cut into batches, nor on who folds them."""
 
+from collections import Counter
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
@@ -15,7 +16,8 @@ from schemas.partitioning import partition_of
 from tests.unit.model.test_scoring import SCORER
 from tests.unit.model.test_state import NOW
 from workers.scoring.batch import Outcome, Rules, decode, fold_and_ask
-from workers.scoring.records import Record
+from workers.scoring.outputs import outputs
+from workers.scoring.records import LARGEST_BYTES, Record
 
 RULES = Rules(partitions=1, clock_skew_ms=3_600_000)
 CUSTOMERS = ["a", "b", "c"]
@@ -112,6 +114,20 @@ def test_stored_state_is_proof_of_the_partition() -> None:
     one = record(0, CallStarted, Call(), partition=6)
     outcome = fold_and_ask(decode([one]).accepted, {"a": CustomerState.new()}, SCORER, Rules(1, 0), 0)
     assert set(outcome.states) == {"a"}
+
+
+def test_record_that_is_too_large_becomes_a_letter_that_is_not() -> None:
+    """A record that came out of a compressed batch larger than a broker takes is cut, with what was wrong."""
+    at_limit = Record(0, 0, b"a", b"x" * (LARGEST_BYTES - 1), 0, [])
+    huge = Record(0, 1, b"k" * 2_000_000, b"x" * 5_000_000, 0, [("h", b"x" * 5_000_000)])
+    decoded = decode([at_limit, huge])
+    assert [letter.error.error_class for letter in decoded.letters] == ["undecodable", "too-large"]
+    counts: Counter[str] = Counter()
+    whole, cut = outputs(decoded.letters, [], SCORER, NOW, counts)
+    assert (whole.key, whole.value) == (at_limit.key, at_limit.value)
+    assert len(cut.key or b"") + len(cut.value or b"") < 2_000_000
+    assert [name for name, _ in cut.headers or [] if not name.startswith("churn-dead-letter-")] == []
+    assert counts == {"dead-letter": 2}
 
 
 def test_junk_becomes_letters_in_order() -> None:
