@@ -65,14 +65,14 @@ def store_errors() -> Iterator[None]:
 
 
 def partitions(settings: Settings) -> int:
-    """How many partitions `customer.events` has; raises `UserError` when it is missing or has more or fewer than set."""
+    """How many partitions `customer.events` has; raises `UserError` when it is missing or has others than set."""
     with broker_errors(settings):
         existing = kafka_admin(settings).existing()
     if EVENTS not in existing:
         raise UserError(f"topic {EVENTS} is missing; create it with `churn topics`")
     if existing[EVENTS] != settings.partitions:
         raise UserError(
-            f"CHURN_PARTITIONS={settings.partitions}: topic {EVENTS} has {existing[EVENTS]} partitions; if it was given "
+            f"CHURN_PARTITIONS={settings.partitions}: topic {EVENTS} has {existing[EVENTS]} partitions; if it got "
             "more, customers' records are in the wrong ones (see docs/decisions/0004-log-decides-redis-follows.md)"
         )
     return settings.partitions
