@@ -54,7 +54,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=_variable):
     # file that a scoring worker touches once a second while it works; for health checks
     heartbeat: str = ""
     # most records in one transaction
-    batch_records: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 2000
+    batch_records: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 4000
     # how far ahead of the broker's clock an event may be dated
     clock_skew_s: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 3600.0
     # a customer silent for this long is forgotten

@@ -6,6 +6,7 @@ from functools import lru_cache
 from itertools import compress
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,7 +22,7 @@ MOST_REASONS = 4
 LEAST_CONTRIBUTION = 0.1  # log-odds; what moves a score by less is not given as a reason
 
 
-class Question(NamedTuple):
+class Question(msgspec.Struct, frozen=True, gc=False):
     """What is asked: a reading of a customer's state, the event that asks, and a problem already found with it."""
 
     reading: Reading

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import msgspec
+
 from model.scoring import Question, Scorer
 from model.state import CustomerState, event_ms, fold
 from schemas.errors import InvalidRecordError
@@ -23,7 +25,7 @@ class Letter(NamedTuple):
     error: InvalidRecordError
 
 
-class Accepted(NamedTuple):
+class Accepted(msgspec.Struct, frozen=True, gc=False):
     """A record that is an event."""
 
     record: Record
@@ -83,7 +85,7 @@ def fold_and_ask(
     outcome = Outcome()
     known = dict(states)
     for item in accepted:
-        record, event = item
+        record, event = item.record, item.event
         customer = event.subject
         state = known.get(customer)
         # A stored state is proof that this is the customer's partition: it was checked when the state was made.

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple
 
+import msgspec
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 from schemas.deadletters import Headers
@@ -32,7 +33,7 @@ class LogError(Exception):
     """The transaction did not commit, or it is not known whether it did; the committed offsets tell."""
 
 
-class Output(NamedTuple):
+class Output(msgspec.Struct, frozen=True, gc=False):
     """A record to publish; its key decides the partition."""
 
     topic: str

@@ -34,12 +34,13 @@ def outputs(
     buffer = bytearray()
     for start in range(0, len(asked), CHUNK):
         answers = scorer.answer(questions[start : start + CHUNK], now)
-        for (record, event), answer in zip(asked[start : start + CHUNK], answers, strict=True):
+        for item, answer in zip(asked[start : start + CHUNK], answers, strict=True):
+            record = item.record
             counts[answer.status] += 1
             message = ChurnScored(
                 id=result_id(EVENTS, record.partition, record.offset),
                 source=SOURCE,
-                subject=event.subject,
+                subject=item.event.subject,
                 time=now,
                 specversion="1.0",
                 data=answer,

@@ -1,6 +1,6 @@
 """A record as it was consumed, and whether it is an event that can be answered."""
 
-from typing import NamedTuple
+import msgspec
 
 from schemas.deadletters import Headers
 from schemas.errors import InvalidRecordError
@@ -10,8 +10,11 @@ from schemas.events import Event, decode_event
 LARGEST_BYTES = 1_048_588
 
 
-class Record(NamedTuple):
-    """One record of the log; `timestamp_ms` is the broker's clock when it arrived."""
+class Record(msgspec.Struct, frozen=True, gc=False):
+    """One record of the log; `timestamp_ms` is the broker's clock when it arrived.
+
+    A struct, as all that there is one of for each event: it is made in a third of a named tuple's time.
+    """
 
     partition: int
     offset: int
