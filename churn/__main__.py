@@ -48,7 +48,7 @@ def churn() -> None:
 def main() -> None:
     """Run the command line: exit code 2 and one line for what the user can mend, 130 after Ctrl-C."""
     try:
-        sys.exit(churn.main(standalone_mode=False) or 0)
+        sys.exit(churn.main(prog_name="churn", standalone_mode=False) or 0)
     except UserError as error:
         sys.exit(_failed(str(error)))
     except click.ClickException as error:

@@ -198,4 +198,4 @@ def test_ctrl_c_is_no_traceback(environment: dict[str, str], start_worker: Start
     assert process.stdout.readline().startswith("1234 ")
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=20)
-    assert (process.returncode, errors) == (130, "")
+    assert (process.returncode, errors.strip()) == (130, "")
