@@ -171,10 +171,11 @@ def fold(state: CustomerState, event: Any, time_ms: int) -> bool:
 
 def totals_on(state: CustomerState, day: int) -> list[int]:
     """The totals by window as of `day`, which is not before the newest event's; raises `DamagedStateError`."""
+    return state.totals if day == state.newest_ms // DAY_MS else _totals(state, _past(state), day)
+
+
+def _totals(state: CustomerState, past: Past, day: int) -> list[int]:
     newest_day = state.newest_ms // DAY_MS
-    if day == newest_day:
-        return state.totals
-    past = _past(state)
     totals = []
     for column, window in _WINDOWS:
         first = bisect_right(past.days, day - window) * WIDTH
@@ -192,8 +193,8 @@ def _past(state: CustomerState) -> Past:
 
 def _begin_day(state: CustomerState, day: int) -> None:
     """Make the newest day one of the past, and drop the days that no window reaches from `day` on."""
-    totals = totals_on(state, day)
     past = _past(state)
+    totals = _totals(state, past, day)
     if any(state.today):
         past.days.append(state.newest_ms // DAY_MS)
         past.sums += state.today
@@ -221,7 +222,7 @@ def _add_today(state: CustomerState, plan: _Plan, data: object) -> None:
 
 
 def _add_late(state: CustomerState, plan: _Plan, data: object, day: int) -> None:
-    """Add to a day of the past, which may be new, and to the windows that reach it."""
+    """Add to a day of the past, which may be new."""
     amounts = _amounts(plan, data)
     if not any(amount for _, amount, _ in amounts):
         return
@@ -230,11 +231,7 @@ def _add_late(state: CustomerState, plan: _Plan, data: object, day: int) -> None
     if at == len(past.days) or past.days[at] != day:
         past.days.insert(at, day)
         past.sums[at * WIDTH : at * WIDTH] = [0] * WIDTH
-    newest_day = state.newest_ms // DAY_MS
-    for column, amount, windows in amounts:
-        before = past.sums[at * WIDTH + column]
-        past.sums[at * WIDTH + column] = after = min(before + amount, SUM_LIMIT)
-        for window in windows:
-            if day > newest_day - WINDOWED[window][1]:
-                state.totals[window] += after - before
-    state.past = encode_state(past)
+    for column, amount, _ in amounts:
+        place = at * WIDTH + column
+        past.sums[place] = min(past.sums[place] + amount, SUM_LIMIT)
+    state.past, state.totals = encode_state(past), _totals(state, past, state.newest_ms // DAY_MS)

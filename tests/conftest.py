@@ -1,6 +1,7 @@
 """A real Kafka and a real Redis for the tests that need them, on the ladder of `churn stack`."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -20,6 +21,11 @@ from schemas.topics import TOPICS
 ROOT = Path(__file__).parent.parent
 PARTITIONS = 6
 _rungs: list[str] = []
+
+
+def pytest_configure() -> None:
+    """Take Ctrl-C even when a shell started us in the background, which ignores it for us and for all that we start."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

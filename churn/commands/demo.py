@@ -1,5 +1,7 @@
 """`churn demo`: the whole system on real data."""
 
+from pathlib import Path
+
 import click
 from rich.console import Console
 from rich.table import Table
@@ -32,14 +34,18 @@ def demo() -> None:
     console.print()
     console.print(_table(summary))
     console.print(f"the same in {settings.local / 'demo.json'}")
+    verdict(summary, settings.local / "demo")
+
+
+def verdict(summary: Summary, folder: Path) -> None:
+    """Raise `UserError` unless every record is accounted for."""
     if summary.unaccounted:
-        raise UserError(f"{summary.unaccounted:,} records have no answer or two; see {settings.local / 'demo'}")
+        raise UserError(f"{summary.unaccounted:,} records have no answer or two; see {folder}")
 
 
 def _table(summary: Summary) -> Table:
-    table = Table(show_header=False, title="every record accounted for", title_justify="left")
-    if summary.unaccounted:
-        table.title = f"{summary.unaccounted:,} records unaccounted for"
+    title = "every record accounted for" if not summary.unaccounted else "records unaccounted for"
+    table = Table(show_header=False, title=title, title_justify="left")
     table.add_row("records in", f"{summary.events:,}")
     table.add_row("scores", f"{summary.scored:,}")
     table.add_row("could not compute", f"{summary.could_not_compute:,}")

@@ -107,7 +107,7 @@ def _worker(settings: Settings, log: Path, console: Console) -> Iterator[None]:
         process.terminate()
         try:
             process.wait(30)
-        except subprocess.TimeoutExpired:
+        except subprocess.TimeoutExpired:  # pragma: no cover - a worker ends in time; this is for one that does not
             process.kill()
             process.wait()
 
@@ -143,7 +143,7 @@ def _replay(settings: Settings, dataset: Dataset, tally: Tally, console: Console
         client.flush()
         deadline_s = time.perf_counter() + PATIENCE_S
         while tally.unaccounted() and time.perf_counter() < deadline_s:
-            time.sleep(0.05)
+            time.sleep(0.05)  # pragma: no cover - while the outcomes were sent, the last answers have come
     return tally.last_answer_s - started_s
 
 

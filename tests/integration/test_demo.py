@@ -8,8 +8,12 @@ import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
+from churn.commands.demo import verdict
 from churn.demo.bad import bad_records
+from churn.demo.run import Summary
+from churn.demo.screen import row
 from churn.demo.tally import Tally, percentiles
+from churn.errors import UserError
 from churn.stack.record import Stack
 from churn.training import half, table_of, train_on
 from model.artifact import load as load_model
@@ -108,3 +112,21 @@ def test_tally_finds_what_is_lost_or_repeated() -> None:
     tally.dead_letter("0/1")
     assert tally.unaccounted() == 3
     assert percentiles([]) == (0.0, 0.0)
+    answer = decode_score((FOLDER / "examples" / "valid" / "churn.scored.json").read_bytes())
+    tally.sending(answer.data.event_id)
+    tally.scored(answer)
+    tally.scored(answer)
+    assert tally.counts == {"dead-letter": 1, "repeated": 2, "scored": 1}
+
+
+def test_screen_shows_why_there_is_no_score() -> None:
+    """A customer without a score has the reason where others have a probability."""
+    answer = decode_score((FOLDER / "examples" / "valid" / "churn.scored-could-not-compute.json").read_bytes())
+    assert row(answer)[4] == "no customer.registered event is known for this customer"
+
+
+def test_unaccounted_records_fail_the_demo(tmp_path: Path) -> None:
+    """The demo ends with an error when records are lost or repeated."""
+    summary = Summary(10, 7, 0, 1, 2, 1.0, 1.0, 1.0, 5, 0.9, 0.1, 0.01, "kafka", "redis")
+    with pytest.raises(UserError, match="2 records have no answer or two"):
+        verdict(summary, tmp_path)

@@ -161,7 +161,13 @@ def test_broker_that_goes_away_comes_out_as_log_error(tmp_path: Path, monkeypatc
                 log.poll(10)
             log.publish([output(1)], {0: 0})
             broker.process.kill()
-            for call in (lambda: log.publish([output(2)], {0: 1}), lambda: log.bounds([0]), lambda: log.bounds([0])):
+            calls: list[Callable[[], object]] = [
+                lambda: log.bounds([0]),
+                lambda: log.publish([*map(output, range(9)), output(2, size=3_000_000)], {0: 1}),
+                lambda: log.publish([output(2)], {0: 1}),
+                lambda: log.bounds([0]),
+            ]
+            for call in calls:
                 started_s = time.monotonic()
                 with pytest.raises(LogError, match="Kafka: "):
                     call()

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from churn.stack.record import Stack
 from churn.stack.redis import LocalRedis
@@ -38,7 +39,7 @@ def start_worker(
     redis: Any,  # noqa: ARG001
     tmp_path: Path,
 ) -> Iterator[StartWorker]:
-    """Start scoring workers; what still runs at the end is killed."""
+    """Start scoring workers; what still runs at the end is told to stop, and does."""
     save(ARTIFACT, Path(environment["CHURN_MODELS"]))
     workers: list[Worker] = []
 
@@ -49,7 +50,7 @@ def start_worker(
     yield start
     for worker in workers:
         if worker.process.poll() is None:
-            worker.kill()
+            assert worker.stop() == 0
 
 
 def made_up_events(customers: int, each: int) -> list[Event]:
@@ -67,7 +68,7 @@ def made_up_events(customers: int, each: int) -> list[Event]:
     return turns
 
 
-def test_every_record_is_answered_once_in_order(stack: Stack, start_worker: StartWorker) -> None:
+def test_every_record_is_answered_once_in_order(stack: Stack, start_worker: StartWorker, tmp_path: Path) -> None:
     """Events are scored, unknown customers answered, junk kept as dead letters with its bytes, key and headers."""
     events = made_up_events(customers=50, each=6)
     stranger = CallStarted(id="s", source="test", subject="stranger", time=NOW, specversion="1.0", data=Call())
@@ -77,9 +78,11 @@ def test_every_record_is_answered_once_in_order(stack: Stack, start_worker: Star
     junk = [(b"c1", b"junk"), (None, None), (b"c2", b"[]"), (b"other", json.dumps({}).encode())]
     misnamed = (b"c3", encode(stranger))
     records = publish(stack.kafka.address, [*events, stranger, future, *junk, misnamed])
-    worker = start_worker()
+    worker = start_worker(CHURN_HEARTBEAT=str(tmp_path / "alive"))
     scores, letters = outputs(stack.kafka.address, records=records)
+    worker.wait_for("lag=0")
     assert worker.stop() == 0
+    assert (tmp_path / "alive").exists()
 
     by_event = {(score.subject, score.data.event_id): score for score in scores}
     assert len(by_event) == len(events) + 2
@@ -320,6 +323,25 @@ def test_states_ahead_of_the_committed_offset_are_made_anew(
     start_worker()
     wait_until_applied(redis, records)
     assert redis_contents(redis) == states
+    assert len(read(stack.kafka.address, SCORES)) == records
+
+
+def test_records_deleted_before_they_were_applied_are_told(stack: Stack, start_worker: StartWorker, redis: Any) -> None:
+    """When Redis is older than what the topic still holds, the gap is told, and the work goes on behind it."""
+    records = publish(stack.kafka.address, made_up_events(customers=60, each=4))
+    first = start_worker()
+    outputs(stack.kafka.address, records=records)
+    wait_until_applied(redis, records)
+    assert first.stop() == 0
+    admin = AdminClient({"bootstrap.servers": stack.kafka.address})
+    deleted = admin.delete_records([TopicPartition(EVENTS, partition, 10) for partition in range(PARTITIONS)])
+    for future in deleted.values():
+        future.result(10)
+    for partition in range(PARTITIONS):
+        redis.set(applied_key(partition), f"{LAYOUT}:5")
+    second = start_worker()
+    second.wait_for("records were deleted before they were applied", times=PARTITIONS)
+    wait_until_applied(redis, records)
     assert len(read(stack.kafka.address, SCORES)) == records
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.declaration import DAY_MS
+from model.declaration import DAY_MS, Feature
 from model.features import FEATURES, WINDOW_DAYS
 from model.state import (
     KEPT_DAYS,
@@ -233,3 +233,11 @@ def test_damaged_past_is_told() -> None:
     state.past = b"\xc1"
     with pytest.raises(DamagedStateError):
         totals_on(state, state.newest_ms // DAY_MS + 1)
+
+
+@pytest.mark.parametrize("features", [FEATURES[:0], FEATURES[:1], FEATURES[15:16], FEATURES[1:2]])
+def test_features_can_be_read_one_by_one(features: tuple[Feature, ...]) -> None:
+    """A reader of few features gives what a reader of all gives."""
+    state, vectorizer = folded(*made_up_history()), Vectorizer(features)
+    values = vectorizer.matrix([vectorizer.read(state, to_ms(NOW))]).values[0]
+    assert [features_at(state, NOW)[f.name][0] for f in features] == list(values)

@@ -2,10 +2,26 @@
 
 import signal
 import threading
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from churn.stack.signals import ending_runs_finally, undisturbed
+
+
+@pytest.fixture(autouse=True)
+def default_handlers() -> Iterator[None]:
+    """Begin without the handlers of a stack that runs for the whole session, and put them back."""
+    defaults: dict[signal.Signals, Any] = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGTERM: signal.SIG_DFL,
+        signal.SIGHUP: signal.SIG_DFL,
+    }
+    before = {number: signal.signal(number, handler) for number, handler in defaults.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
