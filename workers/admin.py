@@ -1,6 +1,7 @@
 """Ask the cluster: its topics against what is declared of them, and how far the group of workers is."""
 
 import logging
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -39,7 +40,7 @@ class KafkaAdmin:
         return {name: len(topic.partitions) for name, topic in topics.items()}
 
     def create_missing(self) -> list[str]:
-        """Create the topics that are not there; returns their names."""
+        """Create the topics that are not there, and wait until the broker shows them; returns their names."""
         existing = self.existing()
         missing = [
             NewTopic(topic.name, self._wanted(topic), self._replication, config=topic.settings())
@@ -48,7 +49,11 @@ class KafkaAdmin:
         with _broker_errors():
             for future in self._client.create_topics(missing).values() if missing else ():
                 future.result(CALL_TIMEOUT_S)
-        return [topic.topic for topic in missing]
+        names = [topic.topic for topic in missing]
+        deadline_s = time.monotonic() + CALL_TIMEOUT_S
+        while not self.existing().keys() >= set(names) and time.monotonic() < deadline_s:
+            time.sleep(0.05)  # pragma: no cover - most often they are there at once
+        return names
 
     def differences(self) -> dict[str, list[str]]:
         """By topic, in a few words each, how it is not as declared."""

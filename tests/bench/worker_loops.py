@@ -8,10 +8,12 @@ in transactions. No loop's start-up is timed.
 
 What else the machine does slows every loop, and not by the same. So there are three rounds, in each of which every loop
 has its turn, and a loop's result is its fastest; a peer that gets stuck, which happens, loses its turn only. Figures of
-different runs still cannot be compared; ratios of one can.
+different runs still cannot be compared; ratios of one can. Linux also tells how long a loop's thread was ready to run
+while other work had the cores: without that time, its speed is about what an idle machine would have shown.
 """
 
 import logging
+import math
 import os
 import re
 import shutil
@@ -56,6 +58,7 @@ from schemas.events import Call, CallStarted, encode
 from schemas.partitioning import partition_of
 from schemas.topics import SCORES
 from tests.integration.worker import publish
+from workers.admin import KafkaAdmin
 from workers.store import FeatureStore
 
 ROOT = Path(__file__).parents[2]
@@ -77,7 +80,7 @@ REQUIRED = {FAUST: 20.0, TAKE: None, QUIX: 5.0}  # how many times as fast ours m
 # The alarm outlives `exec`: the kernel ends the program in time even when nobody is left to do it, and Faust, which
 # ignores SIGTERM while it waits for a broker, does not get to see it.
 _GUARDED = "import os, signal, sys; signal.alarm(int(sys.argv[1])); os.execv(sys.argv[2], sys.argv[2:])"
-_PEER_SAYS = re.compile(r": (\d+) events/s, ([\d.]+) us CPU/event")
+_PEER_SAYS = re.compile(r": (\d+) events/s, ([\d.]+) us CPU/event, ([\d.]+) us waiting/event")
 
 
 class FailedError(UserError):
@@ -85,19 +88,30 @@ class FailedError(UserError):
 
 
 class Result(msgspec.Struct, frozen=True):
-    """What one loop did in one round; `cpu_us` is of all its threads, None where this system does not tell."""
+    """What one loop did in one round.
+
+    For each event, `cpu_us` is the CPU time of all its threads, and `waited_us` for how long its main thread was kept
+    from running by other work; None where this system does not tell.
+    """
 
     loop: str
     events: int
     events_per_s: float
     cpu_us: float | None
+    waited_us: float | None
+
+    @property
+    def undisturbed_per_s(self) -> float:
+        """Events a second without the time that other work had the cores."""
+        return 1e6 / (1e6 / self.events_per_s - (self.waited_us or 0.0))
 
 
 class Ratio(msgspec.Struct, frozen=True):
-    """How many times as many events a second as `loop` ours does, and how many it must do."""
+    """How many times as many events a second as `loop` ours does, without others' work too, and how many it must do."""
 
     loop: str
     ratio: float
+    undisturbed: float
     required: float | None
 
     @property
@@ -167,7 +181,8 @@ class Bench:
         with self._step(f"Loading {CUSTOMERS:,} customers and {PEER_EVENTS:,} events for the peers"):
             self._end("job.py", [sys.executable, "job.py", str(PEER_EVENTS)], self._environment, HERE / "peers")
         with self._step(f"Loading {CUSTOMERS:,} customers for ours"):
-            self._end("churn topics", [sys.executable, "-m", "churn", "topics"], self._our_environment, ROOT)
+            config = {"bootstrap.servers": self._kafka}
+            KafkaAdmin(config, partitions=PARTITIONS, replication=1).create_missing()
             self._load_customers(dataset)
         rounds = []
         for number in range(1, ROUNDS + 1):
@@ -187,7 +202,7 @@ class Bench:
                 return None
             if (said := _PEER_SAYS.search(output)) is None:
                 raise FailedError(f"{peer.loop} did not say how fast it was; its output is in {self._log(peer.loop)}")
-            result = Result(peer.loop, peer.events, float(said[1]), float(said[2]))
+            result = Result(peer.loop, peer.events, float(said[1]), float(said[2]), float(said[3]))
             says(result)
         return result
 
@@ -230,7 +245,7 @@ class Bench:
 
         The clock runs from its "partition started", before which it takes no event, to its last answer.
         """
-        samples: list[tuple[float, float | None]] = []
+        samples: list[_Sample] = []
         log = self._log(OURS)
         with self._step(f"Loading {OUR_EVENTS:,} events for ours"):
             self._load_events(number)
@@ -239,7 +254,7 @@ class Bench:
             _process([sys.executable, "-m", "churn", "score"], self._our_environment, ROOT, log) as process,
         ):
             while (said := _last_progress(log)).get("events", 0) < OUR_EVENTS:
-                samples.append((time.time(), _cpu_s(process.pid)))
+                samples.append(_sample(process.pid))
                 time.sleep(SAMPLE_S)
                 if process.poll() is not None:
                     raise FailedError(f"{OURS} ended or was ended after {LIMIT_S:.0f} s; its log is {log}")
@@ -248,7 +263,7 @@ class Bench:
             before = log.read_text().partition(" INFO partition started")[0]
             start = datetime.fromisoformat(before.rpartition("\n")[2]).timestamp()
             end = self._last_answer()
-            result = Result(OURS, OUR_EVENTS, OUR_EVENTS / (end - start), _cpu_us(samples, start, end))
+            result = Result(OURS, OUR_EVENTS, OUR_EVENTS / (end - start), *_used(samples, start, end))
             says(result)
         return result
 
@@ -266,7 +281,9 @@ class Bench:
             code = process.wait(LIMIT_S + 10)
         if code != 0:
             how = f"was ended after {LIMIT_S:.0f} s" if code == -signal.SIGALRM else f"ended with exit code {code}"
-            raise FailedError(f"{name} {how}; its output is in {log}")
+            raise FailedError(
+                f"{name} {how}; its output, in {log}, ends so: {' '.join(log.read_text().split())[-300:]}"
+            )
         return log.read_text()
 
     def _log(self, name: str) -> Path:
@@ -339,11 +356,20 @@ def _report(stack: Stack, rounds: list[list[Result]], load_average: float) -> Re
     if missing := {*REQUIRED} - {*fastest}:
         raise FailedError(f"never in time: {', '.join(sorted(missing))}")
     in_order = [*(peer.loop for peer in PEERS), OURS]
-    ours = fastest[OURS].events_per_s
+    ours = fastest[OURS]
+    ratios = [
+        Ratio(
+            loop,
+            ours.events_per_s / fastest[loop].events_per_s,
+            ours.undisturbed_per_s / fastest[loop].undisturbed_per_s,
+            required,
+        )
+        for loop, required in REQUIRED.items()
+    ]
     return Report(
         at=datetime.now(UTC), kafka=stack.kafka.rung, redis=stack.redis.rung, cores=os.cpu_count() or 0,
-        load_average=load_average, fastest=[fastest[loop] for loop in in_order if loop in fastest], rounds=rounds,
-        ratios=[Ratio(loop, ours / fastest[loop].events_per_s, required) for loop, required in REQUIRED.items()],
+        load_average=load_average, fastest=[fastest[loop] for loop in in_order if loop in fastest], ratios=ratios,
+        rounds=rounds,
     )  # fmt: skip
 
 
@@ -359,15 +385,18 @@ def _show(report: Report) -> None:
     console = Console()
     table = Table(title=f"One worker process, {report.cores} cores, load average {report.load_average:.1f} before")
     table.add_column("worker loop")
-    for heading in ("events", "events/s", "CPU µs/event"):
+    for heading in ("events", "events/s", "CPU µs/event", "waited for a core, µs/event"):
         table.add_column(heading, justify="right")
     for result in report.fastest:
-        cpu = "–" if result.cpu_us is None else f"{result.cpu_us:,.1f}"
-        table.add_row(result.loop, f"{result.events:,}", f"{result.events_per_s:,.0f}", cpu)
+        used = ("–" if figure is None else f"{figure:,.1f}" for figure in (result.cpu_us, result.waited_us))
+        table.add_row(result.loop, f"{result.events:,}", f"{result.events_per_s:,.0f}", *used)
     console.print(table)
     for ratio in report.ratios:
         required = f" (at least {ratio.required:g}: {'no' if ratio.missed else 'yes'})" if ratio.required else ""
-        console.print(f"{OURS} / {ratio.loop}: {ratio.ratio:.1f}{required}", highlight=False)
+        console.print(
+            f"{OURS} / {ratio.loop}: {ratio.ratio:.1f}{required}; without the waiting {ratio.undisturbed:.1f}",
+            highlight=False,
+        )
 
 
 def _python(name: str, tell: Callable[[str], None]) -> str:
@@ -413,22 +442,30 @@ def _last_progress(log: Path) -> dict[str, int]:
     return {name: int(number) for name, number in re.findall(r"(\w+)=(\d+)", line)}
 
 
-def _cpu_s(pid: int) -> float | None:
-    """The CPU time that a process has used, in all its threads; None on a system without /proc."""
+class _Sample(NamedTuple):
+    """What a process had used by a moment, in seconds; NaN on a system without Linux's /proc."""
+
+    at: float
+    cpu: float
+    waited: float
+
+
+def _sample(pid: int) -> _Sample:
+    """All threads' CPU time, and how long the main thread had been ready to run while other work had the cores."""
+    at, process = time.time(), Path(f"/proc/{pid}")
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except FileNotFoundError:
-        return None
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        fields = (process / "stat").read_text().rpartition(")")[2].split()
+        waited_ns = int((process / "schedstat").read_text().split()[1])
+    except (OSError, IndexError):
+        return _Sample(at, math.nan, math.nan)
+    return _Sample(at, (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"), waited_ns / 1e9)
 
 
-def _cpu_us(samples: Sequence[tuple[float, float | None]], start: float, end: float) -> float | None:
-    """CPU microseconds an event between two moments, from the samples nearest to them."""
-    known = [(at, cpu) for at, cpu in samples if cpu is not None]
-    if not known:
-        return None
-    first, last = (min(known, key=lambda sample: abs(sample[0] - moment))[1] for moment in (start, end))
-    return 1e6 * (last - first) / OUR_EVENTS
+def _used(samples: Sequence[_Sample], start: float, end: float) -> Iterator[float | None]:
+    """CPU and waiting microseconds an event between two moments, from the samples nearest to them."""
+    first, last = (min(samples, key=lambda sample: abs(sample.at - moment)) for moment in (start, end))
+    for used_s in (last.cpu - first.cpu, last.waited - first.waited):
+        yield None if math.isnan(used_s) else 1e6 * used_s / OUR_EVENTS
 
 
 if __name__ == "__main__":
