@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec, ResourceType
 
 from schemas.topics import EVENTS, TOPICS, Topic
@@ -92,12 +92,7 @@ class KafkaAdmin:
     def members(self, group: str) -> int:
         """How many workers are in `group`."""
         with _broker_errors():
-            try:
-                return len(self._client.describe_consumer_groups([group])[group].result(CALL_TIMEOUT_S).members)
-            except KafkaException as error:
-                if error.args[0].code() != KafkaError.GROUP_ID_NOT_FOUND:
-                    raise  # pragma: no cover - a broker that failed right after it had answered another question
-                return 0
+            return len(self._client.describe_consumer_groups([group])[group].result(CALL_TIMEOUT_S).members)
 
     def _wanted(self, topic: Topic) -> int:
         return topic.partitions or self._partitions

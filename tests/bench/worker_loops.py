@@ -8,12 +8,10 @@ in transactions. No loop's start-up is timed.
 
 What else the machine does slows every loop, and not by the same. So there are three rounds, in each of which every loop
 has its turn, and a loop's result is its fastest; a peer that gets stuck, which happens, loses its turn only. Figures of
-different runs still cannot be compared; ratios of one can. Linux also tells how long a loop's thread was ready to run
-while other work had the cores: without that time, its speed is about what an idle machine would have shown.
+different runs still cannot be compared; ratios of one can.
 """
 
 import logging
-import math
 import os
 import re
 import shutil
@@ -80,7 +78,7 @@ REQUIRED = {FAUST: 20.0, TAKE: None, QUIX: 5.0}  # how many times as fast ours m
 # The alarm outlives `exec`: the kernel ends the program in time even when nobody is left to do it, and Faust, which
 # ignores SIGTERM while it waits for a broker, does not get to see it.
 _GUARDED = "import os, signal, sys; signal.alarm(int(sys.argv[1])); os.execv(sys.argv[2], sys.argv[2:])"
-_PEER_SAYS = re.compile(r": (\d+) events/s, ([\d.]+) us CPU/event, ([\d.]+) us waiting/event")
+_PEER_SAYS = re.compile(r": (\d+) events/s, ([\d.]+) us CPU/event")
 
 
 class FailedError(UserError):
@@ -88,30 +86,19 @@ class FailedError(UserError):
 
 
 class Result(msgspec.Struct, frozen=True):
-    """What one loop did in one round.
-
-    For each event, `cpu_us` is the CPU time of all its threads, and `waited_us` for how long its main thread was kept
-    from running by other work; None where this system does not tell.
-    """
+    """What one loop did in one round; `cpu_us` is of all its threads, None where this system does not tell."""
 
     loop: str
     events: int
     events_per_s: float
     cpu_us: float | None
-    waited_us: float | None
-
-    @property
-    def undisturbed_per_s(self) -> float:
-        """Events a second without the time that other work had the cores."""
-        return 1e6 / (1e6 / self.events_per_s - (self.waited_us or 0.0))
 
 
 class Ratio(msgspec.Struct, frozen=True):
-    """How many times as many events a second as `loop` ours does, without others' work too, and how many it must do."""
+    """How many times as many events a second as `loop` ours does, and how many it must do."""
 
     loop: str
     ratio: float
-    undisturbed: float
     required: float | None
 
     @property
@@ -202,7 +189,7 @@ class Bench:
                 return None
             if (said := _PEER_SAYS.search(output)) is None:
                 raise FailedError(f"{peer.loop} did not say how fast it was; its output is in {self._log(peer.loop)}")
-            result = Result(peer.loop, peer.events, float(said[1]), float(said[2]), float(said[3]))
+            result = Result(peer.loop, peer.events, float(said[1]), float(said[2]))
             says(result)
         return result
 
@@ -243,9 +230,10 @@ class Bench:
     def _ours(self, number: int) -> Result:
         """Publish the events of a round and run `churn score` until everything is answered.
 
-        The clock runs from its "partition started", before which it takes no event, to its last answer.
+        The clock runs from its first answer to its last. Part of the first batch's work is done before, so none of it
+        is counted.
         """
-        samples: list[_Sample] = []
+        samples: list[tuple[float, float | None]] = []
         log = self._log(OURS)
         with self._step(f"Loading {OUR_EVENTS:,} events for ours"):
             self._load_events(number)
@@ -254,25 +242,27 @@ class Bench:
             _process([sys.executable, "-m", "churn", "score"], self._our_environment, ROOT, log) as process,
         ):
             while (said := _last_progress(log)).get("events", 0) < OUR_EVENTS:
-                samples.append(_sample(process.pid))
+                samples.append((time.time(), _cpu_s(process.pid)))
                 time.sleep(SAMPLE_S)
                 if process.poll() is not None:
                     raise FailedError(f"{OURS} ended or was ended after {LIMIT_S:.0f} s; its log is {log}")
             if said["scored"] != OUR_EVENTS:
                 raise FailedError(f"{OURS} answered {said}, expected {OUR_EVENTS} scored; its log is {log}")
             before = log.read_text().partition(" INFO partition started")[0]
-            start = datetime.fromisoformat(before.rpartition("\n")[2]).timestamp()
-            end = self._last_answer()
-            result = Result(OURS, OUR_EVENTS, OUR_EVENTS / (end - start), *_used(samples, start, end))
+            started = datetime.fromisoformat(before.rpartition("\n")[2]).timestamp()
+            offsets: Any = OffsetSpec
+            start = min(self._answered(offsets.for_timestamp(int(1000 * started))))
+            end = max(self._answered(offsets.max_timestamp()))
+            events = OUR_EVENTS - Settings.load(self._our_environment).batch_records
+            result = Result(OURS, events, events / (end - start), _cpu_us(samples, start, end, events))
             says(result)
         return result
 
-    def _last_answer(self) -> float:
-        """When the last answer was committed, by this machine's clock: the newest record is that commit's marker."""
-        newest: Any = OffsetSpec
+    def _answered(self, which: Any) -> list[float]:
+        """When an answer was published, by this machine's clock, in each partition; the last is its commit's marker."""
         admin: Any = AdminClient({"bootstrap.servers": self._kafka}, logger=logging.getLogger("kafka"))
-        places = {TopicPartition(SCORES, partition): newest.max_timestamp() for partition in range(PARTITIONS)}
-        return max(float(future.result(10).timestamp) for future in admin.list_offsets(places).values()) / 1000
+        places = {TopicPartition(SCORES, partition): which for partition in range(PARTITIONS)}
+        return [future.result(10).timestamp / 1000 for future in admin.list_offsets(places).values()]
 
     def _end(self, name: str, command: Sequence[str], environment: Mapping[str, str], folder: Path) -> str:
         """Run a program to its end and return what it printed; raises `FailedError`."""
@@ -281,9 +271,8 @@ class Bench:
             code = process.wait(LIMIT_S + 10)
         if code != 0:
             how = f"was ended after {LIMIT_S:.0f} s" if code == -signal.SIGALRM else f"ended with exit code {code}"
-            raise FailedError(
-                f"{name} {how}; its output, in {log}, ends so: {' '.join(log.read_text().split())[-300:]}"
-            )
+            end = " ".join(log.read_text().split())[-300:]
+            raise FailedError(f"{name} {how}; its output, in {log}, ends so: {end}")
         return log.read_text()
 
     def _log(self, name: str) -> Path:
@@ -356,20 +345,11 @@ def _report(stack: Stack, rounds: list[list[Result]], load_average: float) -> Re
     if missing := {*REQUIRED} - {*fastest}:
         raise FailedError(f"never in time: {', '.join(sorted(missing))}")
     in_order = [*(peer.loop for peer in PEERS), OURS]
-    ours = fastest[OURS]
-    ratios = [
-        Ratio(
-            loop,
-            ours.events_per_s / fastest[loop].events_per_s,
-            ours.undisturbed_per_s / fastest[loop].undisturbed_per_s,
-            required,
-        )
-        for loop, required in REQUIRED.items()
-    ]
+    ours = fastest[OURS].events_per_s
     return Report(
         at=datetime.now(UTC), kafka=stack.kafka.rung, redis=stack.redis.rung, cores=os.cpu_count() or 0,
-        load_average=load_average, fastest=[fastest[loop] for loop in in_order if loop in fastest], ratios=ratios,
-        rounds=rounds,
+        load_average=load_average, fastest=[fastest[loop] for loop in in_order if loop in fastest], rounds=rounds,
+        ratios=[Ratio(loop, ours / fastest[loop].events_per_s, required) for loop, required in REQUIRED.items()],
     )  # fmt: skip
 
 
@@ -384,19 +364,16 @@ def _has_redis() -> bool:
 def _show(report: Report) -> None:
     console = Console()
     table = Table(title=f"One worker process, {report.cores} cores, load average {report.load_average:.1f} before")
-    table.add_column("worker loop")
-    for heading in ("events", "events/s", "CPU µs/event", "waited for a core, µs/event"):
+    table.add_column("worker loop", no_wrap=True)
+    for heading in ("events", "events/s", "CPU µs/event"):
         table.add_column(heading, justify="right")
     for result in report.fastest:
-        used = ("–" if figure is None else f"{figure:,.1f}" for figure in (result.cpu_us, result.waited_us))
-        table.add_row(result.loop, f"{result.events:,}", f"{result.events_per_s:,.0f}", *used)
+        cpu = "–" if result.cpu_us is None else f"{result.cpu_us:,.1f}"
+        table.add_row(result.loop, f"{result.events:,}", f"{result.events_per_s:,.0f}", cpu)
     console.print(table)
     for ratio in report.ratios:
         required = f" (at least {ratio.required:g}: {'no' if ratio.missed else 'yes'})" if ratio.required else ""
-        console.print(
-            f"{OURS} / {ratio.loop}: {ratio.ratio:.1f}{required}; without the waiting {ratio.undisturbed:.1f}",
-            highlight=False,
-        )
+        console.print(f"{OURS} / {ratio.loop}: {ratio.ratio:.1f}{required}", highlight=False)
 
 
 def _python(name: str, tell: Callable[[str], None]) -> str:
@@ -442,30 +419,22 @@ def _last_progress(log: Path) -> dict[str, int]:
     return {name: int(number) for name, number in re.findall(r"(\w+)=(\d+)", line)}
 
 
-class _Sample(NamedTuple):
-    """What a process had used by a moment, in seconds; NaN on a system without Linux's /proc."""
-
-    at: float
-    cpu: float
-    waited: float
-
-
-def _sample(pid: int) -> _Sample:
-    """All threads' CPU time, and how long the main thread had been ready to run while other work had the cores."""
-    at, process = time.time(), Path(f"/proc/{pid}")
+def _cpu_s(pid: int) -> float | None:
+    """The CPU time that a process has used, in all its threads; None on a system without /proc."""
     try:
-        fields = (process / "stat").read_text().rpartition(")")[2].split()
-        waited_ns = int((process / "schedstat").read_text().split()[1])
-    except (OSError, IndexError):
-        return _Sample(at, math.nan, math.nan)
-    return _Sample(at, (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"), waited_ns / 1e9)
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except FileNotFoundError:
+        return None
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _used(samples: Sequence[_Sample], start: float, end: float) -> Iterator[float | None]:
-    """CPU and waiting microseconds an event between two moments, from the samples nearest to them."""
-    first, last = (min(samples, key=lambda sample: abs(sample.at - moment)) for moment in (start, end))
-    for used_s in (last.cpu - first.cpu, last.waited - first.waited):
-        yield None if math.isnan(used_s) else 1e6 * used_s / OUR_EVENTS
+def _cpu_us(samples: Sequence[tuple[float, float | None]], start: float, end: float, events: int) -> float | None:
+    """CPU microseconds an event between two moments, from the samples nearest to them."""
+    known = [(at, cpu) for at, cpu in samples if cpu is not None]
+    if not known:
+        return None
+    first, last = (min(known, key=lambda sample: abs(sample[0] - moment))[1] for moment in (start, end))
+    return 1e6 * (last - first) / events
 
 
 if __name__ == "__main__":

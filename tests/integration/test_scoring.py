@@ -299,6 +299,8 @@ def test_redis_away_pauses_the_work(stack: Stack, start_worker: StartWorker, tmp
         own.process.pause()
         records += publish(stack.kafka.address, events[1000:])
         worker.wait_for("going back to the committed offsets")
+        time.sleep(1.5)  # it tries again, and says nothing more
+        assert worker.log.read_text().count("going back") == 1
         own.process.resume()
         worker.wait_for("working again")
         outputs(stack.kafka.address, records=records)

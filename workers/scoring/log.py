@@ -181,7 +181,7 @@ class Log:
         if not error.args[0].fatal():
             try:
                 _insist(producer.abort_transaction)
-            except KafkaException as second:
+            except KafkaException as second:  # pragma: no cover - a broker that dies between commit and abort
                 logger.warning("the transaction cannot be aborted", extra={"error": _said(second)})
             else:
                 return

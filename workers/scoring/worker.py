@@ -8,7 +8,7 @@ transaction, a Redis that was away or has lost data, another worker that believe
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
@@ -101,23 +101,13 @@ class ScoringWorker:
 
     def _work(self, records: Iterable[Record]) -> None:
         batches = [
-            batch for partition, some in self._by_partition(records).items() if (batch := self._fold(partition, some))
+            batch for partition, some in ours(records, self._owned).items() if (batch := self._fold(partition, some))
         ]
         ends = {b.partition: b.end for b in batches if b.end > self._owned[b.partition].publish_from}
         if ends:
             self._publish(batches, ends)
         for batch in batches:
             self._apply(batch)
-
-    def _by_partition(self, records: Iterable[Record]) -> dict[int, list[Record]]:
-        """The records that are ours to take, in order; those still on the way from a lost partition are dropped."""
-        result: dict[int, list[Record]] = {}
-        for record in records:
-            owned = self._owned.get(record.partition)
-            if owned is not None and record.offset >= owned.position:
-                owned.position = record.offset + 1
-                result.setdefault(record.partition, []).append(record)
-        return result
 
     def _fold(self, partition: int, records: list[Record]) -> Batch | None:
         owned = self._owned[partition]
@@ -199,3 +189,17 @@ class ScoringWorker:
         self._unsynchronised -= set(partitions)
         for partition in partitions:
             self._owned.pop(partition, None)
+
+
+def ours(records: Iterable[Record], owned: Mapping[int, Owned]) -> dict[int, list[Record]]:
+    """The records to take, by partition, and the positions moved behind them.
+
+    What was still on the way from a partition that was lost, or started anew, is dropped.
+    """
+    result: dict[int, list[Record]] = {}
+    for record in records:
+        place = owned.get(record.partition)
+        if place is not None and record.offset >= place.position:
+            place.position = record.offset + 1
+            result.setdefault(record.partition, []).append(record)
+    return result

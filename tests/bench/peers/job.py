@@ -56,15 +56,6 @@ def score(events: list[Event], blobs: list[bytes]) -> list[bytes]:
             for e, p, best, row in zip(events, probabilities, top, rows)]
 
 
-def waited() -> float:
-    """Not in the original: for how long this thread could have run while other work had the cores, where Linux tells."""
-    try:
-        with open("/proc/self/schedstat") as file:
-            return int(file.read().split()[1]) / 1e9
-    except OSError:
-        return 0.0
-
-
 class Clock:
     """Starts at the first event, so joining the group is not counted."""
 
@@ -73,13 +64,12 @@ class Clock:
 
     def add(self, count: int) -> bool:
         if self.start is None:
-            self.start, self.cpu, self.waited = time.time(), time.process_time(), waited()
+            self.start, self.cpu = time.time(), time.process_time()
         self.done += count
         if self.done < self.goal:
             return False
         elapsed, cpu = time.time() - self.start, time.process_time() - self.cpu
-        print(f"{self.name}: {self.done / elapsed:.0f} events/s, {1e6 * cpu / self.done:.1f} us CPU/event, "
-              f"{1e6 * (waited() - self.waited) / self.done:.1f} us waiting/event", flush=True)
+        print(f"{self.name}: {self.done / elapsed:.0f} events/s, {1e6 * cpu / self.done:.1f} us CPU/event", flush=True)
         return True
 
 
