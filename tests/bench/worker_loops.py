@@ -245,7 +245,7 @@ class Bench:
                 samples.append((time.time(), _cpu_s(process.pid)))
                 time.sleep(SAMPLE_S)
                 if process.poll() is not None:
-                    raise FailedError(f"{OURS} ended or was ended after {LIMIT_S:.0f} s; its log is {log}")
+                    raise FailedError(f"{OURS} {_how_it_ended(process.returncode)}; its log is {log}")
             if said["scored"] != OUR_EVENTS:
                 raise FailedError(f"{OURS} answered {said}, expected {OUR_EVENTS} scored; its log is {log}")
             before = log.read_text().partition(" INFO partition started")[0]
@@ -270,9 +270,8 @@ class Bench:
         with _process(command, environment, folder, log) as process:
             code = process.wait(LIMIT_S + 10)
         if code != 0:
-            how = f"was ended after {LIMIT_S:.0f} s" if code == -signal.SIGALRM else f"ended with exit code {code}"
             end = " ".join(log.read_text().split())[-300:]
-            raise FailedError(f"{name} {how}; its output, in {log}, ends so: {end}")
+            raise FailedError(f"{name} {_how_it_ended(code)}; its output, in {log}, ends so: {end}")
         return log.read_text()
 
     def _log(self, name: str) -> Path:
@@ -411,6 +410,10 @@ def _process(
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+def _how_it_ended(code: int) -> str:
+    return f"was ended after {LIMIT_S:.0f} s" if code == -signal.SIGALRM else f"ended with exit code {code}"
 
 
 def _last_progress(log: Path) -> dict[str, int]:
