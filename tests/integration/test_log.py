@@ -17,8 +17,10 @@ from churn.stack.record import Stack
 from schemas.topics import EVENTS, SCORES
 from tests.integration.worker import read
 from workers.scoring import log as log_module
-from workers.scoring.log import Bounds, Log, LogError, Output
+from workers.scoring import transactions
+from workers.scoring.log import Bounds, Log
 from workers.scoring.records import Record
+from workers.scoring.transactions import LogError, Output
 
 MakeLog = Callable[..., Log]
 
@@ -101,14 +103,14 @@ def test_older_of_two_with_one_id_is_fenced(stack: Stack, make_log: MakeLog) -> 
     """The second worker with a transactional id stops the first; the first publishes nothing, and can start again."""
     first = make_log("same")
     first.publish([output(1)], {0: 0})
-    group = first._producer_config["transactional.id"].removesuffix("-same")
+    group = first._transactions._config["transactional.id"].removesuffix("-same")
     second = Log({"bootstrap.servers": stack.kafka.address}, topic=EVENTS, group=group,
                  worker_id="same", gained=lambda _: None, lost=lambda _: None)  # fmt: skip
     with closing(second):
-        second._open()
+        second._transactions.open()
         with pytest.raises(LogError, match=r"Kafka: .*(fenced|epoch)"):
             first.publish([output(2)], {0: 1})
-        assert first._producer is None
+        assert first._transactions._producer is None
         first.publish([output(3)], {0: 2})
     assert len(read(stack.kafka.address, SCORES, least=2)) == 2
     assert first.bounds([0])[0].committed == 2
@@ -143,8 +145,9 @@ def test_error_of_the_broker_is_logged(stack: Stack, caplog: pytest.LogCaptureFi
 def test_broker_that_goes_away_comes_out_as_log_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a broker every call ends in time with the one error, and after its return all works again."""
     monkeypatch.setattr(log_module, "CALL_TIMEOUT_S", 1.0)
-    monkeypatch.setattr(log_module, "COMMIT_DEADLINE_S", 2.0)
-    monkeypatch.setattr(log_module, "OFFSETS_DEADLINE_S", 4.0)
+    monkeypatch.setattr(transactions, "CALL_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(transactions, "COMMIT_DEADLINE_S", 2.0)
+    monkeypatch.setattr(transactions, "OFFSETS_DEADLINE_S", 4.0)
     broker = LocalKafka(
         tmp_path / "kafka", extra={"broker.session.timeout.ms": "3000", "broker.heartbeat.interval.ms": "500"}
     )

@@ -17,6 +17,7 @@ BEHIND = {
     "redis": {"workers/store.py", "churn/stack/ready.py", "churn/stack/redis.py", "churn/stack/rungs.py"},
     "confluent_kafka": {
         "workers/scoring/log.py",
+        "workers/scoring/transactions.py",
         "workers/admin.py",
         "churn/demo/reader.py",
         "churn/stack/ready.py",

@@ -10,8 +10,8 @@ from schemas.deadletters import dead_letter_headers
 from schemas.scores import ChurnScored, encode_into, result_id
 from schemas.topics import DEAD_LETTERS, EVENTS, SCORES
 from workers.scoring.batch import Letter, Outcome
-from workers.scoring.log import Output
 from workers.scoring.records import LARGEST_BYTES
+from workers.scoring.transactions import Output
 
 SOURCE = "churn-score"
 # Answers are made this many at a time, so that the first are on their way to the broker while the last are made.

@@ -16,10 +16,11 @@ from itertools import chain
 from model.scoring import Scorer
 from model.state import DamagedStateError
 from workers.scoring.batch import Letter, Outcome, Rules, decode, fold_and_ask
-from workers.scoring.log import Bounds, Log, LogError
+from workers.scoring.log import Bounds, Log
 from workers.scoring.outputs import outputs
 from workers.scoring.progress import Progress
 from workers.scoring.records import Record
+from workers.scoring.transactions import LogError
 from workers.store import FeatureStore, StoreUnavailableError
 
 logger = logging.getLogger(__name__)
