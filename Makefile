@@ -29,6 +29,9 @@ schemas: $(READY) ## write the documents that come from the schema structs and t
 	$(BIN)/python -m schemas.documents
 	$(BIN)/python -m churn.documents
 
+fuzz: $(READY) ## 100 million bad bytes through every decoder
+	@$(BIN)/python -m tests.fuzz.run
+
 bench: $(READY) ## worker loops of Faust and Quix Streams beside ours, in one run
 	$(BIN)/python -m tests.bench.worker_loops
 
@@ -48,4 +51,4 @@ $(READY): requirements-dev.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.PHONY: help demo test test-unit lint format schemas bench lock setup clean
+.PHONY: help demo test test-unit lint format schemas fuzz bench lock setup clean

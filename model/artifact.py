@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -14,8 +15,10 @@ from numpy.typing import NDArray
 
 from model.declaration import Feature
 from model.features import FEATURES
+from schemas.errors import InvalidRecordError, decoded
 
 FORMAT = 1
+MOST_LOG_ODDS = 1e6  # far beyond any model, and far from infinite
 _T = TypeVar("_T")
 _BY_NAME = {feature.name: feature for feature in FEATURES}
 
@@ -33,6 +36,25 @@ class FeatureCurve(msgspec.Struct, frozen=True):
     knots: Annotated[list[float], msgspec.Meta(min_length=2)]
     coefficients: Annotated[list[list[float]], msgspec.Meta(min_length=1)]
     center: float
+
+    def __post_init__(self) -> None:
+        """Refuse what is no such polynomial."""
+        if any(left >= right for left, right in pairwise(self.knots)):
+            raise ValueError("Expected ascending knots")
+        lengths = {len(row) for row in self.coefficients}
+        if len(self.coefficients) != len(self.knots) - 1 or len(lengths) != 1 or 0 in lengths:
+            raise ValueError("Expected as many coefficients between every two knots")
+
+    @property
+    def reach(self) -> float:
+        """A bound of what `at` can come to; infinite or NaN where it might overflow."""
+        most = 0.0
+        for row, (left, right) in zip(self.coefficients, pairwise(self.knots), strict=True):
+            bound = 0.0
+            for coefficient in row:
+                bound = bound * (right - left) + abs(coefficient)
+            most = bound if not bound <= most else most  # so written, it keeps nan
+        return most + abs(self.center)
 
     def at(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """The contribution, in log-odds, of values of shape (n,)."""
@@ -60,10 +82,10 @@ class Metrics(msgspec.Struct, frozen=True):
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """What a model is and where it comes from."""
 
-    name: str
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
     version: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9-]{1,64}$(?!\n)")]
     trained_at: datetime
-    features: list[str]
+    features: Annotated[list[str], msgspec.Meta(min_length=1)]
     left_out: list[str]
     feature_hash: str
     sklearn_version: str
@@ -125,6 +147,8 @@ def load(folder: Path) -> Artifact:
         raise ModelError(f"{folder}: trained on features that are declared otherwise here; retrain it")
     if len(parameters.curves) != len(manifest.features):
         raise ModelError(f"{folder}: {len(parameters.curves)} curves for {len(manifest.features)} features")
+    if not abs(parameters.baseline) + sum(curve.reach for curve in parameters.curves) <= MOST_LOG_ODDS:
+        raise ModelError(f"{folder}: a score may be more than {MOST_LOG_ODDS:,.0f} log-odds; expected a few")
     return Artifact(manifest, parameters.baseline, parameters.curves)
 
 
@@ -155,6 +179,6 @@ def _read(path: Path) -> bytes:
 
 def _decoded(path: Path, raw: bytes, kind: type[_T]) -> _T:
     try:
-        return msgspec.json.decode(raw, type=kind)
-    except msgspec.DecodeError as error:
+        return decoded(msgspec.json.Decoder(kind).decode, raw)
+    except InvalidRecordError as error:
         raise ModelError(f"{path}: {error}") from None

@@ -19,6 +19,7 @@ from schemas.scores import FeatureValue, ModelRef, Problem, Reason, Score
 
 _FRESHNESS = np.array(FRESHNESS, dtype=object)
 MOST_REASONS = 4
+MOST_EXPONENT = 700.0  # `exp` overflows at 710
 LEAST_CONTRIBUTION = 0.1  # log-odds; what moves a score by less is not given as a reason
 
 
@@ -61,7 +62,8 @@ class Scorer:
         columns = [curve.at(features.values[:, j]) for j, curve in enumerate(self.artifact.curves)]
         contributions = np.stack(columns, axis=1)
         logits = self.artifact.baseline + contributions.sum(axis=1)
-        return Scored(1.0 / (1.0 + np.exp(-logits)), contributions, features)
+        odds_against = np.exp(np.minimum(-logits, MOST_EXPONENT))
+        return Scored(1.0 / (1.0 + odds_against), contributions, features)
 
     def answer(self, questions: Sequence[Question], scored_at: datetime) -> list[Score]:
         """One answer for each question, in order; what cannot be scored gets `could-not-compute` and the reason."""

@@ -1,16 +1,17 @@
 """A customer's state: everything the features need, small, and the same whatever the order of the days it came in.
 
 Times are milliseconds since 1970 (UTC), days are whole UTC days since 1970. An event dated before 1970 counts as of
-1970's first millisecond, so that 0 can mean never. Counts and sums are integers, one for each day and accumulator,
-which makes adding exact and independent of order; they stop at `SUM_LIMIT`.
+1970's first millisecond, so that 0 can mean never; one after 9999, in UTC, as of its last. Counts and sums are
+integers, one for each day and accumulator, which makes adding exact and independent of order; they stop at `SUM_LIMIT`.
 """
 
 import hashlib
 import json
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
-from operator import attrgetter
-from typing import Any, NamedTuple
+from datetime import UTC, datetime
+from operator import attrgetter, lt
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
@@ -20,6 +21,7 @@ from schemas.cloudevents import CloudEvent, to_ms
 from schemas.events import EVENT_TYPES
 
 SUM_LIMIT = 2**53
+LATEST_MS = to_ms(datetime.max.replace(tzinfo=UTC))
 RECENT_IDS = 8
 DIGEST_BYTES = 8
 
@@ -48,6 +50,16 @@ LAYOUT = hashlib.sha256(
 ).hexdigest()[:12]  # fmt: skip
 
 
+_Ms = Annotated[int, msgspec.Meta(ge=0, le=LATEST_MS)]
+_Sum = Annotated[int, msgspec.Meta(ge=0, le=SUM_LIMIT)]
+_Total = Annotated[int, msgspec.Meta(ge=0, le=SUM_LIMIT * KEPT_DAYS)]
+_Value = Annotated[float, msgspec.Meta(ge=0, le=1e9)]  # as the events allow
+
+
+def _just(length: int) -> msgspec.Meta:
+    return msgspec.Meta(min_length=length, max_length=length)
+
+
 class DamagedStateError(Exception):
     """Bytes that are not a state, or not one of this layout."""
 
@@ -59,7 +71,7 @@ class Past(msgspec.Struct, array_like=True, gc=False):
     """
 
     days: list[int]
-    sums: list[int]
+    sums: list[_Sum]
 
 
 class CustomerState(msgspec.Struct, array_like=True, gc=False):
@@ -71,14 +83,14 @@ class CustomerState(msgspec.Struct, array_like=True, gc=False):
     that is not one of the categories. `recent`: hashes of the last event ids, one behind the other.
     """
 
-    newest_ms: int
-    seen_ms: list[int]
-    totals: list[int]
-    today: list[int]
+    newest_ms: _Ms
+    seen_ms: Annotated[list[_Ms], _just(len(TYPES))]
+    totals: Annotated[list[_Total], _just(len(WINDOWED))]
+    today: Annotated[list[_Sum], _just(WIDTH)]
     past: bytes
-    latest_ms: list[int]
-    latest: list[float | None]
-    recent: bytes
+    latest_ms: Annotated[list[_Ms], _just(len(ATTRIBUTES))]
+    latest: Annotated[list[_Value | None], _just(len(ATTRIBUTES))]
+    recent: Annotated[bytes, msgspec.Meta(max_length=RECENT_IDS * DIGEST_BYTES)]
 
     @classmethod
     def new(cls) -> "CustomerState":
@@ -104,9 +116,12 @@ _NO_PAST = encode_state(Past([], []))
 def decode_state(stored: bytes) -> CustomerState:
     """The state that was stored; raises `DamagedStateError`."""
     try:
-        return _decode_state(stored)
-    except msgspec.DecodeError as error:
+        state = _decode_state(stored)
+    except (msgspec.DecodeError, RecursionError) as error:
         raise DamagedStateError(str(error)) from None
+    if max(state.seen_ms + state.latest_ms) != state.newest_ms:
+        raise DamagedStateError("the newest event's time is not the newest of all times")
+    return state
 
 
 class _Plan(NamedTuple):
@@ -138,7 +153,7 @@ _WINDOWS = tuple((ACCUMULATORS.index(added), window) for added, window in WINDOW
 
 def event_ms(event: CloudEvent) -> int:
     """The time of an event as the state counts it."""
-    return max(1, to_ms(event.time))
+    return min(max(1, to_ms(event.time)), LATEST_MS)
 
 
 def fold(state: CustomerState, event: Any, time_ms: int) -> bool:
@@ -186,9 +201,14 @@ def _totals(state: CustomerState, past: Past, day: int) -> list[int]:
 
 def _past(state: CustomerState) -> Past:
     try:
-        return _decode_past(state.past)
-    except msgspec.DecodeError as error:
+        past = _decode_past(state.past)
+    except (msgspec.DecodeError, RecursionError) as error:
         raise DamagedStateError(str(error)) from None
+    if len(past.sums) != len(past.days) * WIDTH:
+        raise DamagedStateError(f"{len(past.sums)} sums for {len(past.days)} days of {WIDTH}")
+    if not all(map(lt, past.days, [*past.days[1:], state.newest_ms // DAY_MS])):
+        raise DamagedStateError("the days of the past do not ascend to the newest event's")
+    return past
 
 
 def _begin_day(state: CustomerState, day: int) -> None:

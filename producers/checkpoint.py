@@ -2,17 +2,24 @@
 
 import os
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
 from producers.errors import ReplayError
+from schemas.errors import InvalidRecordError, decoded
+
+_Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
 
 class Place(msgspec.Struct, frozen=True):
     """`sent` of the `total` records, from the first on, are known to be in the topic."""
 
-    sent: int
-    total: int
+    sent: _Count
+    total: _Count
+
+
+_decode = msgspec.json.Decoder(Place).decode
 
 
 class Checkpoint:
@@ -24,15 +31,17 @@ class Checkpoint:
     def read(self, total: int) -> Place:
         """The place last written of a replay of `total` records; at the start if there is none."""
         try:
-            place = msgspec.json.decode(self._file.read_bytes(), type=Place)
+            place = decoded(_decode, self._file.read_bytes())
         except FileNotFoundError:
             return Place(0, total)
-        except (OSError, msgspec.DecodeError) as error:
+        except (OSError, InvalidRecordError) as error:
             raise ReplayError(f"{self._file} cannot be read ({error}); `churn replay --again` starts over") from None
         if place.total != total:
             raise ReplayError(
                 f"{self._file} is of {place.total} records, expected {total}; `churn replay --again` starts over"
             )
+        if place.sent > total:
+            raise ReplayError(f"{self._file} is of {place.sent} of {total} records; `churn replay --again` starts over")
         return place
 
     def write(self, place: Place) -> None:

@@ -23,6 +23,13 @@ PARTITIONS = 6
 _rungs: list[str] = []
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How long tests/faults runs, and with which luck."""
+    parser.addoption("--faults", choices=["short", "full"], default="short", help="a few repetitions of each, or all")
+    parser.addoption("--faults-seed", type=int, help="a seed that a failed test has printed")
+    parser.addoption("--faults-record", action="store_true", help="keep the results in docs/reference/faults.md")
+
+
 def pytest_configure() -> None:
     """Take Ctrl-C even when a shell started us in the background, which ignores it for us and for all that we start."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -89,7 +96,7 @@ Churn = Callable[..., subprocess.CompletedProcess[str]]
 @pytest.fixture
 def environment(stack: Stack, tmp_path: Path) -> dict[str, str]:
     """The environment of a `churn` process that uses the stack."""
-    return _clean_environment() | {
+    return clean_environment() | {
         "KAFKA_BOOTSTRAP_SERVERS": stack.kafka.address,
         "REDIS_URL": stack.redis.address,
         "CHURN_LOCAL": str(tmp_path / "local"),
@@ -102,7 +109,7 @@ def churn(tmp_path: Path) -> Churn:
     """Run `churn` with arguments and an environment, and return how it ended and what it printed."""
 
     def run(*arguments: str, environment: Mapping[str, str] | None = None, timeout_s: float = 60) -> Any:
-        given = _clean_environment() | {"CHURN_LOCAL": str(tmp_path / "local")} | dict(environment or {})
+        given = clean_environment() | {"CHURN_LOCAL": str(tmp_path / "local")} | dict(environment or {})
         command = [sys.executable, "-m", "churn", *arguments]
         return subprocess.run(
             command, env=given, cwd=ROOT, capture_output=True, text=True, timeout=timeout_s, check=False
@@ -111,6 +118,7 @@ def churn(tmp_path: Path) -> Churn:
     return run
 
 
-def _clean_environment() -> dict[str, str]:
+def clean_environment() -> dict[str, str]:
+    """The environment without any setting of ours."""
     ours = ("CHURN_", "KAFKA_", "REDIS_URL")
     return {name: value for name, value in os.environ.items() if not name.startswith(ours)}

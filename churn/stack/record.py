@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from churn.stack.errors import StackError
+from schemas.errors import InvalidRecordError, decoded
 
 
 def without_password(url: str) -> str:
@@ -43,6 +44,9 @@ class Record(msgspec.Struct, frozen=True):
     kept: bool  # whether it was left running on purpose, by `up`
 
 
+_decode = msgspec.json.Decoder(Record).decode
+
+
 def write(folder: Path, record: Record) -> None:
     """Write the record; a reader, also after a power failure, finds a whole one. It is for the owner's eyes only."""
     with tempfile.NamedTemporaryFile(dir=folder, prefix="stack.json.", delete=False) as file:
@@ -55,10 +59,10 @@ def write(folder: Path, record: Record) -> None:
 def read(folder: Path) -> Record | None:
     """Read the record; none when there is none. Raises `StackError` when it is not one of ours."""
     try:
-        return msgspec.json.decode(_path(folder).read_bytes(), type=Record)
+        return decoded(_decode, _path(folder).read_bytes())
     except FileNotFoundError:
         return None
-    except msgspec.DecodeError as error:
+    except InvalidRecordError as error:
         raise StackError(f"{_path(folder)} cannot be read ({error}); `churn stack down` removes it") from None
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
+from kafka import KafkaProducer
 
 from churn.stack.kafka import LocalKafka
 from churn.stack.record import Stack
@@ -131,6 +132,22 @@ def test_full_queue_is_waited_for(stack: Stack, make_log: MakeLog) -> None:
     log = make_log(config={"queue.buffering.max.messages": 10})
     log.publish([output(n) for n in range(100)], {0: 1})
     assert len(read(stack.kafka.address, SCORES, least=100)) == 100
+
+
+def test_header_whose_name_is_not_utf_8_is_no_crash(stack: Stack, make_log: MakeLog) -> None:
+    """Kafka takes such a header and its clients cannot give it to us: the record comes without headers."""
+
+    class Bad(str):
+        def encode(self, *_: Any) -> bytes:
+            return b"\xff"
+
+    log = make_log()
+    with closing(KafkaProducer(bootstrap_servers=stack.kafka.address)) as producer:
+        headers = [(Bad("x"), b"1"), ("good", b"2")]
+        producer.send(EVENTS, b"value", headers=headers, partition=0).get(10)
+    fill(stack.kafka.address, 1)
+    log.start({0: 0})
+    assert [(record.value, record.headers) for record in take(log, 2)] == [(b"value", []), (b"0", [])]
 
 
 def test_error_of_the_broker_is_logged(stack: Stack, caplog: pytest.LogCaptureFixture) -> None:

@@ -99,7 +99,7 @@ def fold_and_ask(
         problem = None
         if time_ms > latest_ms:
             problem = Problem(
-                "event-in-future", f"the event is dated {event.time:%Y-%m-%dT%H:%M:%SZ}, after its arrival"
+                "event-in-future", f"the event is dated {event.time.isoformat(timespec='seconds')}, after its arrival"
             )
         else:
             fold(state, event, time_ms)

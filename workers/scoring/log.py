@@ -11,12 +11,15 @@ from typing import Any, NamedTuple
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
+from workers.headers import headers_of
 from workers.scoring.records import Record
 from workers.scoring.transactions import CALL_TIMEOUT_S, LogError, Output, Transactions, said
 
 logger = logging.getLogger(__name__)
 
 IDLE_S = 0.2
+SESSION_TIMEOUT_MS = 10_000  # after a `kill -9`, the partitions of the dead are given to others when it is over
+MOST_BETWEEN_POLLS_MS = 300_000  # a worker whose batch takes longer loses its partitions
 
 
 class Bounds(NamedTuple):
@@ -47,7 +50,9 @@ class Log:
                 "auto.offset.reset": "earliest",
                 "isolation.level": "read_committed",
                 "partition.assignment.strategy": "cooperative-sticky",
-                "session.timeout.ms": 10_000,
+                "session.timeout.ms": SESSION_TIMEOUT_MS,
+                "heartbeat.interval.ms": SESSION_TIMEOUT_MS // 4,
+                "max.poll.interval.ms": MOST_BETWEEN_POLLS_MS,
                 "fetch.wait.max.ms": 50,
                 **config,
             },
@@ -141,5 +146,5 @@ def _record(message: Any) -> Record | None:
         message.key(),
         message.value(),
         message.timestamp()[1],
-        message.headers() or [],
+        headers_of(message),
     )

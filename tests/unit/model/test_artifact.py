@@ -55,6 +55,8 @@ def test_pickle_is_refused(folder: Path) -> None:
         ({"features": ["tenure", "horoscope"]}, "declared otherwise here"),
         ({"version": "../../x"}, "version"),
         ({"customers": "many"}, "customers"),
+        ({"features": []}, "features"),
+        ({"name": "x" * 65}, "name"),
     ],
 )
 def test_manifest_that_does_not_fit_is_refused(folder: Path, changes: dict[str, object], message: str) -> None:
@@ -70,6 +72,36 @@ def test_parameters_that_do_not_fit_are_refused(folder: Path) -> None:
     (folder / "parameters.json").write_bytes(raw)
     edit(folder / "manifest.json", parameters_sha256=hashlib.sha256(raw).hexdigest())
     with pytest.raises(ModelError, match="0 curves for 5 features"):
+        load(folder)
+
+
+@pytest.mark.parametrize("content", [b'{"name": "\xff"}', b'{"x": ' + b"[" * 100_000], ids=["not UTF-8", "nested"])
+def test_manifest_that_is_no_json_is_refused(folder: Path, content: bytes) -> None:
+    """However the manifest is damaged, it is one error, in one line."""
+    (folder / "manifest.json").write_bytes(content)
+    with pytest.raises(ModelError, match=r"manifest\.json: (not UTF-8|JSON is nested too deeply)"):
+        load(folder)
+
+
+@pytest.mark.parametrize(
+    ("curve", "message"),
+    [
+        ({"knots": [1.0, 1.0]}, "Expected ascending knots"),
+        ({"knots": [0.0, 1.0, 2.0]}, "Expected as many coefficients"),
+        ({"knots": [0.0, 1.0, 2.0], "coefficients": [[1.0], [1.0, 2.0]]}, "Expected as many coefficients"),
+        ({"coefficients": [[]]}, "Expected as many coefficients"),
+        ({"center": 1e7}, "more than 1,000,000 log-odds"),
+        ({"coefficients": [[1e308, 1e308]]}, "more than 1,000,000 log-odds"),
+        ({"knots": [-1e308, 1e308], "coefficients": [[0.0, 0.0]]}, "more than 1,000,000 log-odds"),
+    ],
+)
+def test_curve_that_gives_no_numbers_is_refused(folder: Path, curve: dict[str, object], message: str) -> None:
+    """A model whose scores could fail or be infinite is refused before it is used, however right its hash."""
+    straight = {"knots": [0.0, 1.0], "coefficients": [[1.0, 0.0]], "center": 0.5}
+    raw = json.dumps({"baseline": 0.0, "curves": [straight | curve] * 5}).encode()
+    (folder / "parameters.json").write_bytes(raw)
+    edit(folder / "manifest.json", parameters_sha256=hashlib.sha256(raw).hexdigest())
+    with pytest.raises(ModelError, match=message):
         load(folder)
 
 

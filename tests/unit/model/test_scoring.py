@@ -67,6 +67,15 @@ def test_baseline_and_contributions_add_up_to_the_logit() -> None:
     np.testing.assert_allclose(ARTIFACT.baseline + scored.contributions.sum(axis=1), logits, rtol=0, atol=1e-9)
 
 
+def test_hopeless_and_certain_customers_are_scored() -> None:
+    """A logit far beyond what `exp` can take is a probability of 0 or 1, and no warning."""
+    for baseline, expected in ((-1e5, 0.0), (1e5, 1.0)):
+        scorer = Scorer(msgspec.structs.replace(ARTIFACT, baseline=baseline), Decision(COSTS))
+        reading = scorer.vectorizer.read(known(), to_ms(NOW))
+        probability = scorer.evaluate(scorer.vectorizer.matrix([reading])).probabilities[0]
+        assert abs(probability - expected) < 1e-300
+
+
 def test_reasons_come_strongest_first() -> None:
     """Reasons are ordered by how far they moved the score."""
     (score,) = answer(known())

@@ -35,13 +35,27 @@ def test_place_in_another_number_of_records_is_refused(tmp_path: Path) -> None:
         checkpoint.read(11)
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b"\xff", b'{"sent": "x", "total": 1}'])
+@pytest.mark.parametrize(
+    "content", [
+        b"", b"{}", b"\xff", b'{"sent": "x", "total": 1}', b'{"\xff": 1}', b'{"x": "\xff", "sent": "\xff"}',
+        b'{"x": ' + b"[" * 100_000, b'{"sent": -1, "total": 1}', b'{"sent": 1, "total": ' + b"9" * 4000 + b"}",
+    ],
+    ids=lambda content: repr(content[:24]),
+)  # fmt: skip
 def test_broken_file_is_named(tmp_path: Path, content: bytes) -> None:
     """A file that is not one of ours is named."""
     file = tmp_path / "x.json"
     file.write_bytes(content)
     with pytest.raises(ReplayError, match=f"{file} cannot be read"):
         Checkpoint(file).read(1)
+
+
+def test_place_behind_the_end_is_refused(tmp_path: Path) -> None:
+    """A file that says that more was sent than there is would end the replay without a word."""
+    checkpoint = Checkpoint(tmp_path / "x.json")
+    checkpoint.write(Place(11, 10))
+    with pytest.raises(ReplayError, match="is of 11 of 10 records"):
+        checkpoint.read(10)
 
 
 def test_unusable_folder_is_named(tmp_path: Path) -> None:

@@ -33,10 +33,13 @@ def test_none_is_none(tmp_path: Path) -> None:
     assert read(tmp_path) is None
 
 
-@pytest.mark.parametrize("content", ["", "{}", '{"stack": 1, "kept": true}'])
-def test_a_broken_record_says_how_to_go_on(tmp_path: Path, content: str) -> None:
+@pytest.mark.parametrize(
+    "content", [b"", b"{}", b'{"stack": 1, "kept": true}', b'{"stack": {"kafka": {"name": "\xff"}}}', b"[" * 100_000],
+    ids=lambda content: repr(content[:24]),
+)  # fmt: skip
+def test_a_broken_record_says_how_to_go_on(tmp_path: Path, content: bytes) -> None:
     """A file that is not a record is one clear error."""
-    (tmp_path / "stack.json").write_text(content)
+    (tmp_path / "stack.json").write_bytes(content)
     with pytest.raises(StackError, match=r"stack\.json cannot be read .*churn stack down"):
         read(tmp_path)
 

@@ -1,7 +1,7 @@
 """What a partition's records come to does not depend on how they are cut into batches, nor on who folds them."""
 
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from itertools import pairwise
 from typing import Any
 
@@ -96,6 +96,15 @@ def test_event_in_the_future_is_answered_and_not_folded() -> None:
     assert outcome.questions[1].reading[0] == to_ms(NOW) + RULES.clock_skew_ms
     assert encode_state(outcome.states["a"]) == encode_state(process([registered]).states["a"])
     assert process([record(0, CallStarted, Call(), days_ago=-2)]).states == {}
+
+
+def test_event_in_the_future_is_named_with_its_time_zone() -> None:
+    """The date in the problem is right also for an event whose time is not in UTC."""
+    ahead = datetime(2027, 1, 1, 2, tzinfo=timezone(timedelta(hours=2)))
+    event = CallStarted(id="e", source="test", subject="a", time=ahead, specversion="1.0", data=Call())
+    (question,) = process([Record(0, 0, b"a", encode(event), to_ms(NOW), [])]).questions
+    assert question.problem is not None
+    assert question.problem.detail == "the event is dated 2027-01-01T02:00:00+02:00, after its arrival"
 
 
 def test_stranger_to_the_partition_is_sent_on_once() -> None:
