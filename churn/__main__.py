@@ -11,10 +11,12 @@ COMMANDS = {
     "demo": "the whole system on real data, live in the terminal",
     "score": "the scoring worker: events in, scores out",
     "topics": "create and check the topics",
+    "doctor": "find out what is wrong, and what to do about it",
     "features": "a customer's features; make them anew from the log",
     "model": "train a model, list the models",
     "replay": "turn a table of customers into events and publish them",
     "scores": "read the scores as the call center does",
+    "dlq": "look at dead letters, send them again, give them up",
     "stack": "a real Kafka and Redis on this machine",
 }
 

@@ -1,6 +1,6 @@
 """The parts that several commands build from the settings; what is wrong with them becomes one line for the user."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 
 from churn.errors import UserError
@@ -9,8 +9,9 @@ from model.artifact import ModelError, load, newest
 from model.decision import Costs, Decision
 from model.scoring import Scorer
 from model.state import DamagedStateError
-from schemas.topics import EVENTS
+from schemas.topics import DEAD_LETTERS, DECISIONS, EVENTS
 from workers.admin import BrokerError, KafkaAdmin
+from workers.deadletters import DeadLetters
 from workers.store import FeatureStore, StoreUnavailableError
 
 
@@ -18,8 +19,10 @@ def feature_store(settings: Settings) -> FeatureStore:
     """The feature store; raises `UserError` when Redis does not answer."""
     try:
         store = FeatureStore(settings.redis(), ttl_days=settings.state_ttl_days, timeout_s=settings.redis_timeout_s)
-    except ValueError as error:
-        raise UserError(f"REDIS_URL: {error}") from None
+    except ValueError:  # its message may quote a part of the password
+        raise UserError(
+            "REDIS_URL: expected redis://[user:password@]host:port/db; in a password / is %2F, ? is %3F, # is %23"
+        ) from None
     with store_errors():
         store.connect()
     return store
@@ -42,8 +45,9 @@ def scorer(settings: Settings) -> Scorer:
 
 
 def kafka_admin(settings: Settings) -> KafkaAdmin:
-    """The cluster."""
-    return KafkaAdmin(settings.librdkafka(), partitions=settings.partitions, replication=settings.replication)
+    """The cluster; raises `UserError` when no broker is named or the settings of the connection cannot be used."""
+    with broker_errors(settings):
+        return KafkaAdmin(settings.librdkafka(), partitions=settings.partitions, replication=settings.replication)
 
 
 @contextmanager
@@ -68,11 +72,24 @@ def partitions(settings: Settings) -> int:
     """How many partitions `customer.events` has; raises `UserError` when it is missing or has others than set."""
     with broker_errors(settings):
         existing = kafka_admin(settings).existing()
-    if EVENTS not in existing:
-        raise UserError(f"topic {EVENTS} is missing; create it with `churn topics`")
+    _insist(EVENTS, existing)
     if existing[EVENTS] != settings.partitions:
         raise UserError(
             f"CHURN_PARTITIONS={settings.partitions}: topic {EVENTS} has {existing[EVENTS]} partitions; if it got "
             "more, customers' records are in the wrong ones (see docs/decisions/0004-log-decides-redis-follows.md)"
         )
     return settings.partitions
+
+
+def dead_letters(settings: Settings) -> DeadLetters:
+    """The dead letters; raises `UserError` when there is no broker or a topic is missing."""
+    with broker_errors(settings):
+        existing = kafka_admin(settings).existing()
+    for topic in (EVENTS, DEAD_LETTERS, DECISIONS):
+        _insist(topic, existing)
+    return DeadLetters(settings.librdkafka(), existing)
+
+
+def _insist(topic: str, existing: Container[str]) -> None:
+    if topic not in existing:
+        raise UserError(f"topic {topic} is missing; create it with `churn topics`")

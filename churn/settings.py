@@ -55,6 +55,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=_variable):
     heartbeat: str = ""
     # most records in one transaction
     batch_records: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 4000
+    # more dead letters of one worker within a minute are logged as an error
+    dead_letters_per_minute: Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000)] = 100
     # how far ahead of the broker's clock an event may be dated
     clock_skew_s: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 3600.0
     # a customer silent for this long is forgotten
@@ -98,6 +100,27 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=_variable):
                 raise UserError(f"{field.encode_name}={_shown(field.name, text)}: {error}") from None
             settings = msgspec.structs.replace(settings, **{field.name: value})
         return settings
+
+    @classmethod
+    def load_what_fits(cls, environment: Mapping[str, str] = os.environ) -> tuple["Settings", list[str]]:
+        """The settings without the variables that are wrong, and what `load` says of each of these."""
+        fitting, wrong = {}, []
+        for name, value in environment.items():
+            try:
+                cls.load({name: value})
+            except UserError as error:
+                wrong.append(str(error))
+            else:
+                fitting[name] = value
+        return cls.load(fitting), wrong
+
+    def chosen(self) -> dict[str, str]:
+        """The variables that are not at their defaults, as they may be shown."""
+        return {
+            field.encode_name: _shown(field.name, value)
+            for field in msgspec.structs.fields(self)
+            if (value := getattr(self, field.name)) != field.default
+        }
 
     def __repr__(self) -> str:
         return (
@@ -148,7 +171,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=_variable):
 
 
 def _shown(name: str, value: object) -> str:
-    return "***" if name in _SECRET and value else repr(value)
+    if name in _SECRET and value:
+        return "***"
+    return repr(str(value) if isinstance(value, Path) else value)
 
 
 def _convert(text: str, kind: object) -> object:

@@ -10,11 +10,11 @@ from typing import Any
 import msgspec
 
 from schemas.cloudevents import CloudEvent
-from schemas.deadletters import SCHEMA_VERSION, DeadLetterHeaders
+from schemas.deadletters import SCHEMA_VERSION, DeadLetterDecision, DeadLetterHeaders
 from schemas.events import EVENT_TYPES
 from schemas.outcomes import OutcomeObserved
 from schemas.scores import ChurnScored
-from schemas.topics import DEAD_LETTERS, EVENTS, OUTCOMES, SCORES, TOPICS
+from schemas.topics import DEAD_LETTERS, DECISIONS, EVENTS, OUTCOMES, SCORES, TOPICS
 
 FOLDER = Path(__file__).parent
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -22,6 +22,7 @@ _CLOUD_EVENTS: tuple[type[CloudEvent], ...] = (*EVENT_TYPES, ChurnScored, Outcom
 MESSAGES: dict[str, type[msgspec.Struct]] = {
     **{str(kind.__struct_config__.tag): kind for kind in _CLOUD_EVENTS},
     "dead-letter-headers": DeadLetterHeaders,
+    "dead-letter-decision": DeadLetterDecision,
 }
 
 
@@ -39,11 +40,13 @@ def asyncapi() -> dict[str, Any]:
         SCORES: ["churn.scored"],
         OUTCOMES: ["outcome.observed"],
         DEAD_LETTERS: ["dead-letter"],
+        DECISIONS: ["dead-letter-decision"],
     }
     messages: dict[str, Any] = {
         name: {"contentType": "application/cloudevents+json", "payload": schema}
         for name, schema in by_name.items() if name != "dead-letter-headers"
     }  # fmt: skip
+    messages["dead-letter-decision"]["contentType"] = "application/json"
     messages["dead-letter"] = {
         "contentType": "application/octet-stream",
         "headers": by_name["dead-letter-headers"],
@@ -67,7 +70,13 @@ def asyncapi() -> dict[str, Any]:
         },
         "operations": {
             f"{action}-{name}": {"action": action, "channel": {"$ref": f"#/channels/{name}"}}
-            for action, name in (("receive", EVENTS), ("send", SCORES), ("send", DEAD_LETTERS), ("receive", OUTCOMES))
+            for action, name in (
+                ("receive", EVENTS),
+                ("send", SCORES),
+                ("send", DEAD_LETTERS),
+                ("send", DECISIONS),
+                ("receive", OUTCOMES),
+            )
         },
         "components": {"messages": messages, "schemas": components},
     }

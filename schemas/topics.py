@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 EVENTS = "customer.events"
 SCORES = "churn.scores"
 DEAD_LETTERS = "customer.events.dlq"
+DECISIONS = "customer.events.dlq.decisions"
 OUTCOMES = "customer.outcomes"
 
 _DAY_MS = 86_400_000
@@ -36,6 +37,14 @@ TOPICS = (
         90,
         partitions=1,
         config={"max.message.bytes": "2097152"},
+    ),
+    # Kept for longer than the letters: without its decision a letter would be open again, and could be sent twice.
+    Topic(
+        DECISIONS,
+        "what was decided about dead letters",
+        400,
+        partitions=1,
+        config={"cleanup.policy": "compact,delete"},
     ),
     Topic(OUTCOMES, "who left and who stayed, keyed by customer id", 1200),
 )

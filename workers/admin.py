@@ -1,20 +1,60 @@
 """Ask the cluster: its topics against what is declared of them, and how far the group of workers is."""
 
 import logging
+import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import contextmanager
+from typing import Any, Literal, NamedTuple
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec, ResourceType
+from confluent_kafka import (
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    Producer,
+    TopicCollection,
+    TopicPartition,
+)
+from confluent_kafka.admin import AclOperation, AdminClient, ConfigResource, NewTopic, OffsetSpec, ResourceType
 
 from schemas.topics import EVENTS, TOPICS, Topic
 
 CALL_TIMEOUT_S = 5.0
+# What a broker says of a group while it takes it over, or while the first group of all is made.
+_LOADING = {
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.NOT_COORDINATOR,
+}
 
 
 class BrokerError(Exception):
     """No broker answers, or it refuses."""
+
+
+class LoginError(BrokerError):
+    """The broker does not accept who we say we are."""
+
+
+class TopicState(NamedTuple):
+    """How a topic is kept, and what this user may do with it, by Kafka's names of operations."""
+
+    partitions: int
+    copies: int  # of the partition with the fewest
+    under_replicated: int  # partitions that lack a copy
+    offline: int  # partitions that nobody can read
+    allowed: frozenset[str]
+
+
+Described = TopicState | Literal["missing", "hidden"]  # hidden: this user may not see it
+
+
+class Bounds(NamedTuple):
+    """Offsets of the oldest record of a partition and of the next one."""
+
+    beginning: int
+    end: int
 
 
 @contextmanager
@@ -23,15 +63,72 @@ def _broker_errors() -> Iterator[None]:
         yield
     except KafkaException as error:
         raise BrokerError(error.args[0].str()) from None
+    except TimeoutError:
+        raise BrokerError(f"no answer within {CALL_TIMEOUT_S:g} s") from None
 
 
 class KafkaAdmin:
     """One cluster; `partitions` is for those that do not say themselves. Every method may raise `BrokerError`."""
 
     def __init__(self, config: Mapping[str, str], *, partitions: int, replication: int) -> None:
-        # librdkafka logs to a queue that nobody reads: what went wrong comes back as an error, once.
-        self._client = AdminClient(dict(config), logger=logging.getLogger("kafka"))
+        self._config = dict(config)
+        self._troubles: list[KafkaError] = []
+        # librdkafka logs to a queue that only `brokers` reads: what went wrong comes back as an error, once.
+        with _broker_errors():
+            more: dict[str, Any] = {"error_cb": self._troubles.append}
+            self._client = AdminClient({**config, **more}, logger=logging.getLogger("kafka"))
         self._partitions, self._replication = partitions, replication
+
+    def brokers(self) -> int:
+        """How many brokers there are; raises `LoginError` when they do not let us in."""
+        try:
+            return len(self._client.list_topics(timeout=CALL_TIMEOUT_S).brokers)
+        except KafkaException as error:
+            self._client.poll(0)
+            # The error itself says no more than that there was one.
+            telling = [trouble for trouble in self._troubles if trouble.code() != KafkaError._ALL_BROKERS_DOWN]
+            trouble = telling[0] if telling else error.args[0]
+            # Without the name of the connection before, and how long it took behind.
+            said = re.sub(r"^\S+/\S+: | \(after \d+ms in state .*\)$", "", trouble.str())
+            kind = LoginError if trouble.code() == KafkaError._AUTHENTICATION else BrokerError
+            raise kind(said) from None
+
+    def described(self) -> dict[str, Described]:
+        """Each declared topic as it is."""
+        names = TopicCollection([topic.name for topic in TOPICS])
+        with _broker_errors():
+            futures = self._client.describe_topics(names, include_authorized_operations=True)
+            return {name: _described(future) for name, future in futures.items()}
+
+    def checks_permissions(self) -> bool:
+        """Whether the brokers refuse to do what a user is not allowed to."""
+        with _broker_errors():
+            number = next(iter(self._client.list_topics(timeout=CALL_TIMEOUT_S).brokers))
+        try:
+            settings = self._settings(ResourceType.BROKER, [str(number)])[str(number)]
+        except BrokerError:
+            return True  # it has just refused to tell
+        return settings.get("authorizer.class.name") != ""
+
+    def try_transactions(self, transactional_id: str) -> None:
+        """See whether this user can have transactions with that id; nothing is published."""
+        config: dict[str, Any] = {**self._config, "transactional.id": transactional_id}
+        with _broker_errors():
+            Producer(config, logger=logging.getLogger("kafka")).init_transactions(CALL_TIMEOUT_S)
+
+    def bounds(self, topic: str) -> dict[int, Bounds]:
+        """Where each partition of `topic` begins and ends; nothing when there is no such topic."""
+        first, last = (self._offsets(topic, spec) for spec in (OffsetSpec.earliest(), OffsetSpec.latest()))
+        return {number: Bounds(first[number].offset, last[number].offset) for number in first}
+
+    def newest_ms(self, topic: str) -> int | None:
+        """The newest timestamp in `topic`, None when it is empty."""
+        times = [found.timestamp for found in self._offsets(topic, OffsetSpec.max_timestamp()).values()]
+        return max((time_ms for time_ms in times if time_ms >= 0), default=None)
+
+    def group_operations(self, group: str) -> frozenset[str]:
+        """What this user may do with `group`, by Kafka's names of operations."""
+        return _names(self._group(group).authorized_operations)
 
     def existing(self) -> dict[str, int]:
         """Every topic's number of partitions."""
@@ -58,7 +155,7 @@ class KafkaAdmin:
     def differences(self) -> dict[str, list[str]]:
         """By topic, in a few words each, how it is not as declared."""
         existing = self.existing()
-        settings = self._settings([topic.name for topic in TOPICS if topic.name in existing])
+        settings = self._settings(ResourceType.TOPIC, [topic.name for topic in TOPICS if topic.name in existing])
         result = {}
         for topic in TOPICS:
             if topic.name not in existing:
@@ -73,14 +170,7 @@ class KafkaAdmin:
 
     def records(self, topic: str) -> int:
         """How many records `topic` holds, those of transactions' ends included."""
-        numbers = range(self.existing()[topic])
-        bounds = [
-            self._client.list_offsets({TopicPartition(topic, number): spec for number in numbers})
-            for spec in (OffsetSpec.earliest(), OffsetSpec.latest())
-        ]
-        with _broker_errors():
-            first, last = (sum(future.result(CALL_TIMEOUT_S).offset for future in some.values()) for some in bounds)
-        return int(last - first)
+        return sum(end - beginning for beginning, end in self.bounds(topic).values())
 
     def committed(self, group: str) -> dict[int, int]:
         """The offset of `customer.events` up to which `group` has answered, by partition."""
@@ -91,17 +181,56 @@ class KafkaAdmin:
 
     def members(self, group: str) -> int:
         """How many workers are in `group`."""
-        with _broker_errors():
-            return len(self._client.describe_consumer_groups([group])[group].result(CALL_TIMEOUT_S).members)
+        return len(self._group(group).members)
 
     def _wanted(self, topic: Topic) -> int:
         return topic.partitions or self._partitions
 
-    def _settings(self, names: list[str]) -> dict[str, dict[str, str]]:
-        resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
+    def _group(self, group: str) -> Any:
+        deadline_s = time.monotonic() + CALL_TIMEOUT_S
+        while True:
+            futures = self._client.describe_consumer_groups([group], include_authorized_operations=True)
+            with _broker_errors():
+                try:
+                    return futures[group].result(CALL_TIMEOUT_S)
+                except KafkaException as error:
+                    if error.args[0].code() not in _LOADING or time.monotonic() > deadline_s:
+                        raise
+            time.sleep(0.05)  # pragma: no cover - only with a broker that has just started
+
+    def _offsets(self, topic: str, spec: OffsetSpec) -> dict[int, Any]:
+        places = {TopicPartition(topic, number): spec for number in range(self.existing().get(topic, 0))}
+        with _broker_errors():
+            futures = self._client.list_offsets(places) if places else {}
+            return {place.partition: future.result(CALL_TIMEOUT_S) for place, future in futures.items()}
+
+    def _settings(self, kind: ResourceType, names: list[str]) -> dict[str, dict[str, str]]:
+        resources = [ConfigResource(kind, name) for name in names]
         with _broker_errors():
             futures = self._client.describe_configs(resources) if resources else {}
             return {
                 resource.name: {name: str(entry.value) for name, entry in future.result(CALL_TIMEOUT_S).items()}
                 for resource, future in futures.items()
             }
+
+
+def _described(answer: Future[Any]) -> Described:
+    try:
+        topic = answer.result(CALL_TIMEOUT_S)
+    except KafkaException as error:
+        if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+            return "missing"
+        if error.args[0].code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+            return "hidden"
+        raise  # pragma: no cover - a broker that fails just then
+    return TopicState(
+        partitions=len(topic.partitions),
+        copies=min(len(partition.replicas) for partition in topic.partitions),
+        under_replicated=sum(len(partition.isr) < len(partition.replicas) for partition in topic.partitions),
+        offline=sum(partition.leader is None for partition in topic.partitions),
+        allowed=_names(topic.authorized_operations),
+    )
+
+
+def _names(operations: Iterable[AclOperation] | None) -> frozenset[str]:
+    return frozenset(operation.name for operation in operations or ())

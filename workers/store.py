@@ -33,6 +33,7 @@ for i = 2, #KEYS do redis.call('UNLINK', KEYS[i]) end
 return 1
 """
 
+OFFSET_DIGITS = len(str(2**63 - 1))
 _AWAY = (RedisError, RedisClusterException)
 
 
@@ -71,7 +72,7 @@ class FeatureStore:
         keys = [applied_key(partition), *[customer_key(partition, customer) for customer in customers]]
         applied, *values = self._do("mget", keys)
         states = {c: decode_state(v) for c, v in zip(customers, values, strict=True) if v is not None}
-        return Snapshot(_offset(applied), states)
+        return Snapshot(decode_applied(applied), states)
 
     def write(self, partition: int, *, expected: int | None, applied: int, states: Mapping[str, CustomerState]) -> bool:
         """Write `states` and move the applied offset from `expected` to `applied`; False if it was not `expected`."""
@@ -87,6 +88,17 @@ class FeatureStore:
         while some := list(islice(keys, 1000)):
             self._do("eval", _FORGET, 1 + len(some), applied, *some)
 
+    def info(self) -> list[dict[str, Any]]:
+        """What `INFO` says of the server, or of each primary of a cluster."""
+        if isinstance(self._client, RedisCluster):
+            return [self._do("info", target_nodes=node) for node in self._client.get_primaries()]
+        return [self._do("info")]
+
+    def clock_s(self) -> float:
+        """The server's clock, in seconds since 1970."""
+        seconds, microseconds = self._do("time")
+        return float(seconds + microseconds / 1e6)
+
     def close(self) -> None:
         """Disconnect."""
         self._client.close()
@@ -97,9 +109,9 @@ class FeatureStore:
         except _AWAY as error:
             raise StoreUnavailableError(_said(error)) from None
 
-    def _do(self, command: str, *arguments: object) -> Any:
+    def _do(self, command: str, *arguments: object, **options: object) -> Any:
         try:
-            return getattr(self._client, command)(*arguments)
+            return getattr(self._client, command)(*arguments, **options)
         except _AWAY as error:
             raise StoreUnavailableError(_said(error)) from None
 
@@ -112,6 +124,7 @@ def _applied(offset: int) -> str:
     return f"{LAYOUT}:{offset}"
 
 
-def _offset(value: bytes | None) -> int | None:
+def decode_applied(value: bytes | None) -> int | None:
+    """The offset in an applied value; None when there is none, when it is of another layout, or when it is damaged."""
     layout, _, offset = (value or b"").decode("ascii", "replace").partition(":")
-    return int(offset) if layout == LAYOUT and offset.isdecimal() else None
+    return int(offset) if layout == LAYOUT and offset.isdecimal() and len(offset) <= OFFSET_DIGITS else None

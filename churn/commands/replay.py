@@ -1,9 +1,6 @@
 """`churn replay`: publish a table of customers as the events that they once were."""
 
 import logging
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 
@@ -13,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from churn.errors import UserError
+from churn.interruption import signals_call
 from churn.settings import Settings
 from producers import replay as producers_replay
 from producers.client import ChurnEvents
@@ -71,7 +69,7 @@ def replay(file: str, rate: float | None, again: bool, as_json: bool) -> None:
             )  # fmt: skip
             if again:
                 run.forget()
-            with _stopped_by_signals(run):
+            with signals_call(run.stop):
                 finished = run.run()
     except ProducersError as error:
         raise UserError(str(error)) from None
@@ -85,15 +83,3 @@ def replay(file: str, rate: float | None, again: bool, as_json: bool) -> None:
         click.echo(f"{dataset.name}: {events:,} events and {outcomes:,} outcomes in {seconds:.1f} s{ending}")
     if not finished:
         raise click.Abort
-
-
-@contextmanager
-def _stopped_by_signals(run: Replay) -> Iterator[None]:
-    """Within it Ctrl-C and SIGTERM let the replay end between two records: an exception could break the client."""
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, lambda *_: run.stop()) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -42,7 +42,7 @@ def score() -> None:
         scorer(settings),
         Rules(partitions(settings), int(settings.clock_skew_s * 1000)),
         batch_records=settings.batch_records,
-        progress=Progress(_heartbeat(settings)),
+        progress=Progress(_heartbeat(settings), settings.dead_letters_per_minute),
     )
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: worker.stop())

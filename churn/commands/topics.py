@@ -26,9 +26,10 @@ def topics(check: bool, as_json: bool) -> None:
     if as_json:
         click.echo(msgspec.json.encode({"created": created, "differences": differences}))
     else:
+        width = max(len(topic.name) for topic in TOPICS)
         for topic in TOPICS:
             found = "; ".join(differences[topic.name]) or ("created" if topic.name in created else "as declared")
-            click.echo(f"{topic.name:<21} {found:<12} {topic.purpose}")
+            click.echo(f"{topic.name:<{width}} {found:<12} {topic.purpose}")
     wrong = [name for name, found in differences.items() if found]
     if wrong:
         raise UserError(f"not as declared: {', '.join(wrong)}")

@@ -79,9 +79,9 @@ def test_missing_topic_is_named(churn: Churn, environment: dict[str, str], stack
     )
     checked = churn("topics", "--check", environment=environment)
     assert checked.returncode == 2
-    assert "customer.events       missing" in checked.stdout
+    assert "customer.events               missing" in checked.stdout
     created = churn("topics", environment=environment)
-    assert (created.returncode, created.stdout.count("created")) == (0, 4)
+    assert (created.returncode, created.stdout.count("created")) == (0, 5)
     again = churn("topics", "--json", environment=environment)
     assert json.loads(again.stdout) == {"created": [], "differences": {topic.name: [] for topic in TOPICS}}
     other = churn("topics", environment=environment | {"CHURN_PARTITIONS": "7"})
@@ -173,7 +173,7 @@ def test_help_lists_every_command(churn: Churn) -> None:
     """Help of the whole and of each command ends well, and an unknown one is named."""
     listed = churn("--help")
     assert listed.returncode == 0
-    for command in ("score", "topics", "features", "model", "replay", "scores", "stack", "demo"):
+    for command in ("score", "topics", "doctor", "features", "model", "replay", "scores", "dlq", "stack", "demo"):
         assert command in listed.stdout
         assert churn(command, "--help").returncode == 0
     assert refused(churn("scroe")) == "No such command 'scroe'."

@@ -19,6 +19,7 @@ BEHIND = {
         "workers/scoring/log.py",
         "workers/scoring/transactions.py",
         "workers/admin.py",
+        "workers/deadletters.py",
         "churn/demo/reader.py",
         "churn/stack/ready.py",
         "churn/stack/kafka.py",

@@ -6,27 +6,43 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from workers.scoring.alarm import DeadLetterAlarm
+
 logger = logging.getLogger(__name__)
 
 INTERVAL_S = 1.0
 
 
 class Progress:
-    """Counts since the start; the file `heartbeat`, if given, is touched with every line while all is well."""
+    """Counts since the start; the file `heartbeat`, if given, is touched with every line while all is well.
 
-    def __init__(self, heartbeat: Path | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+    More than `dead_letters_per_minute` are a line of their own.
+    """
+
+    def __init__(
+        self,
+        heartbeat: Path | None = None,
+        dead_letters_per_minute: int = 100,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.counts: Counter[str] = Counter()
         self._heartbeat = heartbeat
+        self._alarm = DeadLetterAlarm(dead_letters_per_minute, clock)
         self._clock = clock
         self._reported_s = clock()
         self._reported_total = 0
 
-    def count(self, counts: Counter[str]) -> None:
-        """Add a batch's records by what they are: scored, could-not-compute, dead-letter, sent-on."""
+    def count(self, counts: Counter[str], error_classes: Counter[str]) -> None:
+        """Add a batch's records by what they are: scored, could-not-compute, dead-letter, sent-on.
+
+        `error_classes` says what is wrong with the dead letters.
+        """
         self.counts += counts
+        self._alarm.count(error_classes)
 
     def report(self, positions: Mapping[int, int], lag: Callable[[Mapping[int, int]], int], *, well: bool) -> None:
         """Write the line if a second has passed since the last; `positions` are the next offsets by partition."""
+        self._alarm.check()
         now_s = self._clock()
         if (passed_s := now_s - self._reported_s) < INTERVAL_S:
             return

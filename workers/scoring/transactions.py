@@ -8,9 +8,10 @@ from concurrent.futures import Future
 from typing import Any
 
 import msgspec
-from confluent_kafka import KafkaException, Producer, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
 from schemas.deadletters import Headers
+from workers.failpoints import reach
 
 logger = logging.getLogger(__name__)
 
@@ -20,10 +21,16 @@ CALL_TIMEOUT_S = 5.0
 # With these a worker that is told to stop while the broker is down still ends within 30 s.
 COMMIT_DEADLINE_S = 10.0
 OFFSETS_DEADLINE_S = 18.0  # without a broker librdkafka gives up after the transaction's time-out
+# What is said at first, and whatever is asked of the producer after that.
+_FENCED = (KafkaError._FENCED, KafkaError._FATAL)
 
 
 class LogError(Exception):
     """The transaction did not commit, or it is not known whether it did; the committed offsets tell."""
+
+
+class FencedError(LogError):
+    """Another producer has taken the transactional id: nothing of this one will commit any more."""
 
 
 class Output(msgspec.Struct, frozen=True, gc=False):
@@ -66,19 +73,23 @@ class Transactions:
         producer = self.open()
         try:
             producer.begin_transaction()
+            reach("offsets")
             sent = _started(producer.send_offsets_to_transaction, places, membership)
             try:
+                reach("outputs")
                 for output in outputs:
                     _produce(producer, output)
             finally:
                 sent.result(OFFSETS_DEADLINE_S)
+            reach("commit")
             _insist(producer.commit_transaction)
+            reach("committed")
         except TimeoutError:
             self._producer = None
             raise LogError(f"Kafka: offsets were not taken within {OFFSETS_DEADLINE_S:g} s") from None
         except KafkaException as error:
             self._abort(producer, error)
-            raise LogError(said(error)) from None
+            raise (FencedError if error.args[0].code() in _FENCED else LogError)(said(error)) from None
 
     def _abort(self, producer: Producer, error: KafkaException) -> None:
         """Abort, or throw the producer away where it cannot abort any more."""

@@ -15,6 +15,7 @@ from itertools import chain
 
 from model.scoring import Scorer
 from model.state import DamagedStateError
+from workers.failpoints import reach
 from workers.scoring.batch import Letter, Outcome, Rules, decode, fold_and_ask
 from workers.scoring.log import Bounds, Log
 from workers.scoring.outputs import outputs
@@ -135,12 +136,14 @@ class ScoringWorker:
         letters = list(chain.from_iterable(batch.letters for batch in batches))
         outcomes = [batch.outcome for batch in batches]
         self._log.publish(outputs(letters, outcomes, self._scorer, datetime.now(UTC), counts), ends)
-        self._progress.count(counts)
+        self._progress.count(counts, Counter(letter.error.error_class for letter in letters))
 
     def _apply(self, batch: Batch) -> None:
         """Write what was published; a refusal means that another writer, or a Redis that lost data, came between."""
         owned = self._owned[batch.partition]
+        reach("write")
         if self._store.write(batch.partition, expected=owned.applied, applied=batch.end, states=batch.outcome.states):
+            reach("written")
             owned.applied = batch.end
             owned.publish_from = max(owned.publish_from, batch.end)
         else:

@@ -75,6 +75,22 @@ def test_secret_is_not_shown() -> None:
     assert "hunter2" not in str(caught.value)
 
 
+def test_what_fits_is_loaded_and_what_does_not_is_told() -> None:
+    """A wrong variable does not keep the others from being read, and each one is named."""
+    variables = SASL | {"CHURN_OFER_COST": "1", "CHURN_OFFER_COST": "cheap", "CHURN_PARTITIONS": "7", "HOME": "/root"}
+    settings, wrong = Settings.load_what_fits(variables)
+    assert settings == Settings.load(SASL | {"CHURN_PARTITIONS": "7"})
+    assert [sentence.split("=")[0].split(" ")[0] for sentence in wrong] == ["CHURN_OFER_COST", "CHURN_OFFER_COST"]
+    assert Settings.load_what_fits({}) == (Settings(), [])
+
+
+def test_chosen_settings_are_those_that_differ() -> None:
+    """What is not at its default is shown under its variable, without passwords."""
+    assert Settings.load({"CHURN_PARTITIONS": "6"}).chosen() == {}
+    chosen = {"REDIS_URL": "redis://:hunter2@r", "CHURN_LOCAL": "/x", "CHURN_PARTITIONS": "7"}
+    assert Settings.load(chosen).chosen() == {"REDIS_URL": "***", "CHURN_LOCAL": "'/x'", "CHURN_PARTITIONS": "7"}
+
+
 @given(st.text(), st.sampled_from([v for v in Settings().environment() if v.startswith("CHURN_")]))
 def test_any_text_is_a_setting_or_a_user_error(text: str, variable: str) -> None:
     """Whatever a variable holds, it is taken or refused with its name, in one line."""

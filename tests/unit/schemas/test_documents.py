@@ -36,6 +36,7 @@ def test_asyncapi_names_every_topic_and_resolves() -> None:
         "churn.scores",
         "customer.events",
         "customer.events.dlq",
+        "customer.events.dlq.decisions",
         "customer.outcomes",
     ]
 

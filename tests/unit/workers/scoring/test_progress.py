@@ -14,7 +14,8 @@ def test_line_comes_once_a_second(caplog: pytest.LogCaptureFixture, tmp_path: Pa
     now_s = [100.0]
     heartbeat = tmp_path / "alive"
     progress = Progress(heartbeat, clock=lambda: now_s[0])
-    progress.count(Counter({"scored": 2, "could-not-compute": 1, "dead-letter": 2, "sent-on": 1}))
+    counts = Counter({"scored": 2, "could-not-compute": 1, "dead-letter": 2, "sent-on": 1})
+    progress.count(counts, Counter({"invalid": 2}))
     with caplog.at_level(logging.INFO):
         progress.report({0: 6}, lag=lambda _: 4, well=True)
         assert not caplog.records, "too early"
