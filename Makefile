@@ -16,6 +16,12 @@ test: $(READY) lint ## every test, with line and branch coverage of 100%
 test-unit: $(READY) ## the fast tests: no Kafka, no Redis
 	$(BIN)/python -m pytest tests/unit
 
+test-faults: $(READY) ## every fault that docs/reference/faults.md lists, a few times each
+	$(BIN)/python -m pytest tests/faults
+
+test-faults-long: $(READY) ## the same, as often as the page promises, and write it down there
+	$(BIN)/python -m pytest tests/faults --faults full --faults-record --timeout 1800
+
 lint: $(READY) ## ruff and mypy --strict
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -51,4 +57,4 @@ $(READY): requirements-dev.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.PHONY: help demo test test-unit lint format schemas fuzz bench lock setup clean
+.PHONY: help demo test test-unit test-faults test-faults-long lint format schemas fuzz bench lock setup clean

@@ -5,7 +5,7 @@ from typing import Literal, TypeVar
 
 import msgspec
 
-ErrorClass = Literal["undecodable", "unknown-type", "invalid", "key-mismatch", "too-large"]
+ErrorClass = Literal["undecodable", "unknown-type", "invalid", "key-mismatch", "too-large", "unreadable"]
 _T = TypeVar("_T")
 
 

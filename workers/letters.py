@@ -16,7 +16,9 @@ from schemas.topics import EVENTS
 from workers.scoring.transactions import Output
 
 Status = Literal["open", "replayed", "dropped"]
-Obstacle = Literal["already replayed", "already dropped", "too large (cut)", "no dead letter of ours"]
+Obstacle = Literal["already replayed", "already dropped", "too large (cut)", "unreadable", "no dead letter of ours"]
+# Classes of letters that are not the whole record.
+_INCOMPLETE: dict[str, Obstacle] = {"too-large": "too large (cut)", "unreadable": "unreadable"}
 Decisions = Mapping[Place, DeadLetterDecision]
 UNKNOWN = "unknown"  # the error class of a record whose headers are not those of a dead letter
 
@@ -75,8 +77,8 @@ def obstacle(letter: DeadLetter, decisions: Decisions, verdict: Verdict) -> Obst
         return "already replayed" if found == "replayed" else "already dropped"
     if verdict == "replayed" and letter.added is None:
         return "no dead letter of ours"
-    if verdict == "replayed" and letter.error_class == "too-large":
-        return "too large (cut)"
+    if verdict == "replayed" and letter.error_class in _INCOMPLETE:
+        return _INCOMPLETE[letter.error_class]
     return None
 
 

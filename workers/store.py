@@ -14,7 +14,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisClusterException
 from redis.retry import Retry
 
-from model.state import LAYOUT, CustomerState, decode_state, encode_state
+from model.state import LAYOUT, CustomerState, DamagedStateError, decode_state, encode_state
 from workers.keys import applied_key, customer_key
 
 # KEYS: applied offset, states. ARGV: applied offset expected ('' for none) and new, seconds to live, states.
@@ -71,6 +71,10 @@ class FeatureStore:
         """The applied offset and the states of `customers` as of it; raises `DamagedStateError`."""
         keys = [applied_key(partition), *[customer_key(partition, customer) for customer in customers]]
         applied, *values = self._do("mget", keys)
+        # To MGET a key that holds something else is absent too: taken for a new customer's, it would be overwritten.
+        absent = [key for key, value in zip(keys[1:], values, strict=True) if value is None]
+        if absent and self._do("exists", *absent):
+            raise DamagedStateError("a key holds something that is not a string")
         states = {c: decode_state(v) for c, v in zip(customers, values, strict=True) if v is not None}
         return Snapshot(decode_applied(applied), states)
 

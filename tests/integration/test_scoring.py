@@ -27,7 +27,6 @@ from tests.integration.worker import Worker, comparable, outputs, publish, read,
 from tests.unit.model.test_state import NOW
 from tests.unit.model.test_training import ARTIFACT
 from workers.keys import applied_key, customer_key
-from workers.scoring.records import LARGEST_BYTES
 
 StartWorker = Callable[..., Worker]
 
@@ -105,21 +104,6 @@ def test_every_record_is_answered_once_in_order(stack: Stack, start_worker: Star
     assert {h["churn-dead-letter-topic"] for h in headers} == {EVENTS.encode()}
 
 
-def test_largest_records_become_dead_letters_and_stop_nothing(stack: Stack, start_worker: StartWorker) -> None:
-    """Records at the broker's limit, and larger ones out of compressed batches, cost one dead letter each."""
-    producer = Producer({"bootstrap.servers": stack.kafka.address, "message.max.bytes": 50_000_000})
-    packed = Producer(
-        {"bootstrap.servers": stack.kafka.address, "message.max.bytes": 50_000_000, "compression.type": "gzip"}
-    )
-    producer.produce(EVENTS, b"x" * 1_048_300, b"c1")
-    packed.produce(EVENTS, b"x" * 30_000_000, b"c1", headers=[("h", b"x" * 3_000_000)])
-    assert producer.flush(30) + packed.flush(30) == 0
-    records = 2 + publish(stack.kafka.address, made_up_events(customers=10, each=3))
-    start_worker()
-    _, letters = outputs(stack.kafka.address, records=records)
-    assert sorted(len(letter.value() or b"") for letter in letters) == [1_048_300, LARGEST_BYTES]
-
-
 def test_ids_are_those_of_the_records(stack: Stack, start_worker: StartWorker) -> None:
     """The id of an answer is the UUIDv5 of its record's place in the log."""
     publish(stack.kafka.address, made_up_events(customers=3, each=2))
@@ -127,27 +111,6 @@ def test_ids_are_those_of_the_records(stack: Stack, start_worker: StartWorker) -
     scores, _ = outputs(stack.kafka.address, records=6)
     places = {result_id(EVENTS, m.partition() or 0, m.offset() or 0) for m in read(stack.kafka.address, EVENTS)}
     assert {score.id for score in scores} == places
-
-
-def test_killed_worker_loses_and_repeats_nothing(stack: Stack, start_worker: StartWorker, redis: Any) -> None:
-    """`kill -9` again and again in the middle: every record is answered once, as in a run without a fault."""
-    events = made_up_events(customers=400, each=60)
-    small = {"CHURN_BATCH_RECORDS": "100"}
-    records = publish(stack.kafka.address, events)
-    for _ in range(4):
-        before = applied(redis)
-        worker = start_worker(**small)
-        while applied(redis) < before + 1500:
-            time.sleep(0.01)
-        worker.kill()
-    assert applied(redis) < records, "the last kill came too late to be in the middle"
-    last = start_worker(**small)
-    scores, letters = outputs(stack.kafka.address, records=records, timeout_s=120)
-    assert not letters
-    last.wait_for("lag=0")
-    assert last.stop() == 0
-    found = comparable(scores), redis_contents(redis)
-    assert clean_run(stack, start_worker, redis, records) == found
 
 
 def clean_run(stack: Stack, start_worker: StartWorker, redis: Any, records: int) -> Any:
@@ -161,23 +124,6 @@ def clean_run(stack: Stack, start_worker: StartWorker, redis: Any, records: int)
     assert clean.stop() == 0
     rows = comparable(decode_score(m.value() or b"") for m in found)
     return {customer: some[len(some) // 2 :] for customer, some in rows.items()}, redis_contents(redis)
-
-
-def test_workers_that_come_and_go_share_the_work(stack: Stack, start_worker: StartWorker, redis: Any) -> None:
-    """A second worker joins under load and the first is told to stop: exit code 0, nothing lost, nothing twice."""
-    records = publish(stack.kafka.address, made_up_events(customers=400, each=60))
-    small = {"CHURN_BATCH_RECORDS": "200"}
-    first = start_worker(**small)
-    first.wait_for("partition started", times=PARTITIONS)
-    second = start_worker(**small)
-    second.wait_for("partition started")
-    assert first.stop() == 0
-    scores, letters = outputs(stack.kafka.address, records=records, timeout_s=120)
-    assert not letters
-    second.wait_for("lag=0")
-    assert second.stop() == 0
-    found = comparable(scores), redis_contents(redis)
-    assert clean_run(stack, start_worker, redis, records) == found
 
 
 def test_zombie_commits_nothing(stack: Stack, start_worker: StartWorker, redis: Any) -> None:

@@ -51,8 +51,9 @@ class Published(NamedTuple):
 
 def publish(kafka: str, events: Iterable[Event | tuple[bytes | None, bytes | None]]) -> int:
     """Publish events, keyed and partitioned by customer, or (key, value) as they are; returns how many."""
+    # Idempotent, so that a batch that has to be sent again, to a topic that is new, does not come after its successors.
     producer = Producer({"bootstrap.servers": kafka, "partitioner": "murmur2_random", "linger.ms": 20,
-                         "queue.buffering.max.messages": 1_000_000})  # fmt: skip
+                         "queue.buffering.max.messages": 1_000_000, "enable.idempotence": True})  # fmt: skip
     count = 0
     for count, event in enumerate(events, 1):  # noqa: B007
         key, value = event if isinstance(event, tuple) else (event.subject.encode(), encode(event))

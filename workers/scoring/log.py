@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from workers.headers import headers_of
 from workers.scoring.records import Record
@@ -139,7 +139,10 @@ class Log:
 def _record(message: Any) -> Record | None:
     if (error := message.error()) is not None:
         logger.warning("the broker reports an error", extra={"error": error.str()})
-        return None
+        if error.code() != KafkaError._BAD_COMPRESSION:
+            return None
+        # It will not get better, and nothing behind it comes before somebody seeks past it.
+        return Record(message.partition(), message.offset() or 0, None, None, 0, [], error.str())
     return Record(
         message.partition(),
         message.offset(),

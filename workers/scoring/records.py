@@ -8,6 +8,7 @@ from schemas.events import Event, decode_event
 
 # The broker's default limit, which counts compressed bytes: a record that is larger came out of a compressed batch.
 LARGEST_BYTES = 1_048_588
+LARGEST_EVENT_BYTES = 1_048_000  # one that belongs elsewhere is sent on, which the batch around it makes larger
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
@@ -22,17 +23,22 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     value: bytes | None
     timestamp_ms: int
     headers: Headers
+    trouble: str = ""  # why the batch that it is in cannot be unpacked; then it is all that there is
 
 
 def event_of(record: Record) -> Event:
     """The event in a record.
 
     Raises `InvalidRecordError` when it is none, when the key is not its customer's id, or when the record is too large
-    to be sent on or kept whole.
+    to be sent on or kept whole, or could not be unpacked.
     """
+    if record.trouble:
+        raise InvalidRecordError("unreadable", record.trouble)
     if (size := size_of(record)) > LARGEST_BYTES:
         raise InvalidRecordError("too-large", f"the record has {size} bytes, expected at most {LARGEST_BYTES}")
     event = decode_event(record.value)
+    if size > LARGEST_EVENT_BYTES:
+        raise InvalidRecordError("too-large", f"the event has {size} bytes, expected at most {LARGEST_EVENT_BYTES}")
     if record.key != event.subject.encode():
         raise InvalidRecordError("key-mismatch", "the record's key is not the event's subject - at `$.subject`")
     return event

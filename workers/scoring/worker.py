@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
 
+import msgspec
+
 from model.scoring import Scorer
 from model.state import DamagedStateError
 from workers.failpoints import reach
@@ -102,9 +104,10 @@ class ScoringWorker:
                 self._forsake([partition])
 
     def _work(self, records: Iterable[Record]) -> None:
-        batches = [
-            batch for partition, some in ours(records, self._owned).items() if (batch := self._fold(partition, some))
-        ]
+        taken = ours(records, self._owned)
+        if stuck := {p: self._owned[p].position for p, some in taken.items() if some[-1].trouble}:
+            self._log.start(stuck)
+        batches = [batch for partition, some in taken.items() if (batch := self._fold(partition, some))]
         ends = {b.partition: b.end for b in batches if b.end > self._owned[b.partition].publish_from}
         if ends:
             self._publish(batches, ends)
@@ -198,12 +201,17 @@ class ScoringWorker:
 def ours(records: Iterable[Record], owned: Mapping[int, Owned]) -> dict[int, list[Record]]:
     """The records to take, by partition, and the positions moved behind them.
 
-    What was still on the way from a partition that was lost, or started anew, is dropped.
+    What was still on the way from a partition that was lost, or started anew, is dropped. Of a batch that cannot be
+    unpacked nobody knows how many records it has: the next one is taken for lost, and fetching begins behind it.
     """
     result: dict[int, list[Record]] = {}
     for record in records:
-        place = owned.get(record.partition)
-        if place is not None and record.offset >= place.position:
-            place.position = record.offset + 1
-            result.setdefault(record.partition, []).append(record)
+        place, before = owned.get(record.partition), result.get(record.partition)
+        if place is None or (before and before[-1].trouble):
+            continue
+        offset = max(record.offset, place.position) if record.trouble else record.offset
+        if offset >= place.position:
+            place.position = offset + 1
+            one = msgspec.structs.replace(record, offset=offset) if record.trouble else record
+            result.setdefault(record.partition, []).append(one)
     return result

@@ -69,6 +69,7 @@ def test_status_is_that_of_the_decision() -> None:
         (letter(), "dropped", "replayed", "already replayed"),
         (letter(), "replayed", "dropped", "already dropped"),
         (letter("too-large"), "replayed", None, "too large (cut)"),
+        (letter("unreadable"), "replayed", None, "unreadable"),
         (letter("too-large"), "dropped", None, None),
         (FOREIGN, "replayed", None, "no dead letter of ours"),
         (FOREIGN, "dropped", None, None),

@@ -17,7 +17,7 @@ from tests.unit.model.test_scoring import SCORER
 from tests.unit.model.test_state import NOW
 from workers.scoring.batch import Outcome, Rules, decode, fold_and_ask
 from workers.scoring.outputs import outputs
-from workers.scoring.records import LARGEST_BYTES, Record
+from workers.scoring.records import LARGEST_BYTES, LARGEST_EVENT_BYTES, Record
 
 RULES = Rules(partitions=1, clock_skew_ms=3_600_000)
 CUSTOMERS = ["a", "b", "c"]
@@ -137,6 +137,22 @@ def test_record_that_is_too_large_becomes_a_letter_that_is_not() -> None:
     assert len(cut.key or b"") + len(cut.value or b"") < 2_000_000
     assert [name for name, _ in cut.headers or [] if not name.startswith("churn-dead-letter-")] == []
     assert counts == {"dead-letter": 2}
+
+
+def test_event_that_could_not_be_sent_on_is_too_large() -> None:
+    """An event near the limit would be over it in the batch that sends it on; it becomes a letter that is whole."""
+    value = encode(CallStarted(id="e", source="test", subject="a", time=NOW, specversion="1.0", data=Call()))
+    fits, large = (value + b" " * (size - len(value) - 1) for size in (LARGEST_EVENT_BYTES, LARGEST_EVENT_BYTES + 1))
+    decoded = decode([Record(0, n, b"a", one, 0, []) for n, one in enumerate((fits, large))])
+    assert [item.record.value for item in decoded.accepted] == [fits]
+    assert [letter.error.error_class for letter in decoded.letters] == ["too-large"]
+    assert [letter.value for letter in outputs(decoded.letters, [], SCORER, NOW, Counter())] == [large]
+
+
+def test_record_that_cannot_be_unpacked_becomes_a_letter() -> None:
+    """The letter has nothing of the record but its place and what the client said."""
+    (letter,) = decode([Record(0, 4, None, None, 0, [], "bad compression")]).letters
+    assert (letter.error.error_class, str(letter.error)) == ("unreadable", "bad compression")
 
 
 def test_junk_becomes_letters_in_order() -> None:

@@ -1,0 +1,133 @@
+"""The table of faults, what was done of each and what came of it: docs/reference/faults.md is made from it."""
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+ROOT = Path(__file__).parents[2]
+RESULTS = Path(__file__).with_name("results.json")
+PAGE = ROOT / "docs" / "reference" / "faults.md"
+
+ROWS = {
+    1: "a worker is killed at random, in mid-batch",
+    2: "a worker is killed just before or after each step of a transaction and of the write to Redis",
+    3: "a worker is asked to stop under load",
+    4: "a worker is asked to stop while Kafka is down",
+    5: "the broker is restarted, then killed",
+    6: "one of three brokers is killed: a leader, a transaction coordinator",
+    7: "the broker is paused",
+    8: "a worker is paused until its partitions are another's, then continued",
+    9: "two workers have one transactional id",
+    10: "a worker joins or leaves every 2 s",
+    11: "a batch takes longer than the group allows",
+    12: "the network is parted, slow and lossy, reset during a commit",
+    13: "a worker dies for good with a transaction open",
+    14: "Redis is killed, paused, slow, full, flushed, or holds a wrong type",
+    15: "a disk is full",
+    16: "records that are no events",
+    17: "hostile JSON",
+    18: "hostile customer ids",
+    19: "records at and over the size limit",
+    20: "compressed bombs",
+    21: "duplicates, late and early events, clocks that are wrong",
+    22: "the dead-letter topic may not be written",
+    23: "a model that is damaged, forged, or of other features",
+    24: "retraining is killed, or gets bad data",
+    25: "silence, with several monitors and restarts",
+    26: "every worker is dead during a silence",
+    27: "a receiver of alerts is slow or fails",
+    28: "personal data in errors, logs, metrics, alerts",
+    29: "abuse over HTTP",
+    30: "TLS and SASL that do not fit",
+    31: "hours of work, with a kill every 5 minutes",
+}
+PENDING = {
+    15: "needs the alerts", 20: "the HTTP body needs the API", 21: "silence needs the monitor", 22: "needs the alerts",
+    23: "needs the registry and retraining", 24: "needs retraining", 25: "needs the monitor", 26: "needs the monitor",
+    27: "needs the alerts", 28: "needs Sentry and the alerts", 29: "needs the API",
+    30: "needs settings for client certificates", 31: "was not run yet",
+}  # fmt: skip
+_TEST = re.compile(r"::test_row_(\d\d)_(\w+)(?:\[(.+)\])?$")
+
+
+class Result(msgspec.Struct, frozen=True):
+    """What one test did; `full` is how often it is repeated in a full run."""
+
+    repetitions: int
+    full: int
+    seconds: int
+    passed: bool
+    on: str
+    remark: str = ""
+
+
+_new: dict[str, Result] = {}
+
+
+def add(report: Any) -> None:
+    """Take down what came of a test of a row."""
+    if not _TEST.search(report.nodeid):
+        return
+    said = dict(report.user_properties)
+    _new[report.nodeid.partition("::")[2]] = Result(
+        said.get("repetitions", 0), said.get("full", 0), round(report.duration), report.passed,
+        f"{datetime.now(UTC):%Y-%m-%d}", said.get("remark", ""),
+    )  # fmt: skip
+
+
+def record() -> None:
+    """Keep what was taken down beside what was kept before, and make the page."""
+    results = dict(sorted((read_results() | _new).items()))
+    RESULTS.write_bytes(msgspec.json.format(msgspec.json.encode(results)) + b"\n")
+    PAGE.write_text(page(results))
+
+
+def read_results() -> dict[str, Result]:
+    """What was kept, by test."""
+    return msgspec.json.decode(RESULTS.read_bytes(), type=dict[str, Result]) if RESULTS.exists() else {}
+
+
+def page(results: dict[str, Result]) -> str:
+    """The page, in Markdown."""
+    by_row: dict[int, list[str]] = {row: [] for row in ROWS}
+    for test, result in results.items():
+        found = _TEST.search(f"::{test}")
+        assert found
+        by_row[int(found[1])].append(_line(int(found[1]), f"{found[2]} {found[3] or ''}".strip(), result))
+    lines = [line for row, some in by_row.items() for line in some or [f"| {row} | {ROWS[row]} | | | pending |"]]
+    pending = [f"- Row {row} ({ROWS[row]}): {why}." for row, why in PENDING.items()]
+    return _PAGE.format(lines="\n".join(lines), pending="\n".join(pending))
+
+
+def _line(row: int, test: str, result: Result) -> str:
+    outcome = "passed" if result.passed else "**failed**"
+    remark = f"; {result.remark}" if result.remark else ""
+    repetitions = f"{result.repetitions} of {result.full}"
+    what = f"{ROWS[row]}: {test.replace('_', ' ')}"
+    return f"| {row} | {what} | {repetitions} | {result.seconds} s | {outcome}, {result.on}{remark} |"
+
+
+_PAGE = """# Faults
+
+What was done to the system, and what came of it. This page is written by the tests themselves:
+
+```sh
+make test-faults
+make test-faults-long
+```
+
+The first does each a few times, the second as often as the full count says. A row passes when every one of some
+thousand numbered records came out once, in order, with the bytes of a run in which nothing happened, and the states in
+Redis are those of that run too, to the byte. Brokers, Redis and workers are processes of the test's own. A test that
+fails prints a seed: `--faults-seed` repeats it.
+
+| row | fault | done | time | result |
+|---|---|---|---|---|
+{lines}
+
+## Pending
+{pending}
+"""

@@ -1,0 +1,104 @@
+"""Row 14 of the matrix: what can happen to the Redis. Nobody crashes, hangs, or leaves the group."""
+
+import time
+from collections.abc import Callable
+from random import Random
+
+import pytest
+
+from tests.conftest import PARTITIONS
+from tests.faults.conftest import Times
+from tests.faults.load import load
+from tests.faults.site import FaultyWorker, Site, assert_exact
+from tests.faults.test_workers import EVENTS, QUICK, SMALL
+from workers.keys import applied_key, customer_key
+
+Outage = Callable[[Site, float], None]
+
+
+def killed(site: Site, seconds: float) -> None:
+    """It loses everything, too."""
+    site.redis.process.kill()
+    time.sleep(seconds)
+    site.redis.start()
+
+
+def paused(site: Site, seconds: float) -> None:
+    """Connections stay open and nothing answers."""
+    site.redis.process.pause()
+    time.sleep(seconds)
+    site.redis.process.resume()
+
+
+def slow(site: Site, seconds: float) -> None:
+    """Every answer is later than a worker waits."""
+    site.redis_proxy.delay_s = 0.1
+    time.sleep(seconds)
+    site.redis_proxy.delay_s = 0.0
+
+
+def full(site: Site, seconds: float) -> None:
+    """It takes no writes, since nothing may be evicted."""
+    with site.client() as redis:
+        redis.config_set("maxmemory", "1")
+        time.sleep(seconds)
+        redis.config_set("maxmemory", "0")
+
+
+@pytest.mark.parametrize("outage", [killed, paused, slow, full])
+def test_row_14_redis_away(site: Site, times: Times, outage: Outage) -> None:
+    """While it is away the workers wait; when it is back, what it lost is made anew, and work goes on."""
+    seconds = times(60, 5)
+    records = load(EVENTS)
+    expected = site.prepare(records)
+    workers = [site.start_worker(QUICK, proxied=True, batch=SMALL) for _ in range(2)]
+    site.wait_busy(len(records))
+    outage(site, seconds)
+    site.wait_applied(len(records))
+    _ended_well(workers)
+    assert_exact(site, expected)
+
+
+def test_row_14_flushed(site: Site, times: Times, random: Random) -> None:
+    """FLUSHALL under load and at rest: the same bytes come back."""
+    records = load(EVENTS)
+    expected = site.prepare(records)
+    workers = [site.start_worker(QUICK, batch=SMALL) for _ in range(2)]
+    with site.client() as redis:
+        for _ in range(times(5, 1)):
+            site.wait_busy(len(records))
+            time.sleep(random.uniform(0, 0.3))
+            redis.flushall()
+        site.wait_applied(len(records))
+        redis.flushall()
+    site.wait_applied(len(records))
+    _ended_well(workers)
+    assert_exact(site, expected)
+
+
+def test_row_14_wrong_type_under_a_key(site: Site, times: Times) -> None:
+    """A list where a state or an applied offset should be: the partition is made anew, to the byte."""
+    times(1, 1)
+    records = load(EVENTS)
+    expected = site.prepare(records)
+    worker = site.start_worker(QUICK, batch=SMALL)
+    site.wait_applied(len(records) // 3)
+    with site.client() as redis:
+        worker.pause()
+        offsets = redis.mget(map(applied_key, range(PARTITIONS)))
+        # Two that are not done yet: what nobody reads, nobody notices.
+        behind = sorted(range(PARTITIONS), key=lambda p: int((offsets[p] or b":0").partition(b":")[2]))
+        states = sorted(redis.scan_iter(customer_key(behind[0], "*")))
+        for key in (*states[:50], applied_key(behind[1])):
+            redis.delete(key)
+            redis.rpush(key, "not ours")
+        worker.resume()
+    site.wait_applied(len(records))
+    _ended_well([worker])
+    assert_exact(site, expected)
+
+
+def _ended_well(workers: list[FaultyWorker]) -> None:
+    for worker in workers:
+        assert worker.stop() == 0
+        assert worker.log.read_text().count("partition started") < 40 * PARTITIONS
