@@ -29,6 +29,7 @@ class Behaviour(msgspec.Struct, frozen=True, kw_only=True):
     """A worker process; with shorter time-outs what a dead one leaves behind is over earlier."""
 
     fault: Fault | None = None
+    pace_s: float = 0.0  # taken by each batch, so that a fast machine is not done before the fault
     session_timeout_ms: int = log.SESSION_TIMEOUT_MS
     between_polls_ms: int = log.MOST_BETWEEN_POLLS_MS
     transaction_timeout_ms: int = transactions.TRANSACTION_TIMEOUT_MS
@@ -48,9 +49,17 @@ def _trigger(fault: Fault) -> Callable[[], None]:
     return act
 
 
+def _paced(pace_s: float, then: Callable[[], None]) -> Callable[[], None]:
+    def act() -> None:
+        time.sleep(pace_s)
+        then()
+
+    return act
+
+
 def quick(fault: Fault | None = None) -> Behaviour:
-    """A worker with short time-outs, so that a short run is short."""
-    return Behaviour(fault=fault, session_timeout_ms=2_000, transaction_timeout_ms=4_000)
+    """A worker with short time-outs, so that a short run is short, and ten batches a second at most."""
+    return Behaviour(fault=fault, pace_s=0.1, session_timeout_ms=2_000, transaction_timeout_ms=4_000)
 
 
 if __name__ == "__main__":
@@ -59,5 +68,7 @@ if __name__ == "__main__":
     transactions.TRANSACTION_TIMEOUT_MS = behaviour.transaction_timeout_ms
     if behaviour.fault:
         failpoints.armed[behaviour.fault.point] = _trigger(behaviour.fault)
+    if behaviour.pace_s:
+        failpoints.armed["offsets"] = _paced(behaviour.pace_s, failpoints.armed.get("offsets", lambda: None))
     sys.argv[1:] = ["score"]
     main()

@@ -175,7 +175,7 @@ def test_row_20_compressed_bomb(site: Site, times: Times, compression: str, size
     """What is large when unpacked, or too large to be unpacked, costs a dead letter and at most 200 MB of memory."""
     times(1, 1)
     site.clear()
-    worker = site.start_worker(QUICK)
+    worker = site.start_worker(QUICK, measured=True)
     worker.wait_for("partition started", times=PARTITIONS)
     before_mb = _peak_mb(worker.process.pid)
     _send(site, compression, b"0" * size)

@@ -81,7 +81,7 @@ def test_row_14_wrong_type_under_a_key(site: Site, times: Times) -> None:
     times(1, 1)
     records = load(EVENTS)
     expected = site.prepare(records)
-    worker = site.start_worker(QUICK, batch=SMALL)
+    worker = site.start_worker(QUICK, batch=SMALL, measured=True)
     site.wait_applied(len(records) // 3)
     with site.client() as redis:
         worker.pause()

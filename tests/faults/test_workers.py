@@ -110,7 +110,7 @@ def test_row_10_rebalance_storm(
 ) -> None:
     """A worker joins or leaves every 2 s: at least a fifth of the undisturbed rate."""
     seconds = times(180, 12)
-    records = load(4_000 + 3_000 * seconds)
+    records = load(4_000 + 500 * seconds)
     expected = site.prepare(records)
     steady = [site.start_worker(QUICK, batch=TINY) for _ in range(2)]
     site.wait_applied(500)
@@ -140,7 +140,9 @@ def test_row_11_batch_slower_than_the_poll_interval(site: Site, times: Times) ->
     records = load(EVENTS)
     expected = site.prepare(records)
     fault = Fault(point="commit", nth=3, does="sleep", sleep_s=9.0)
-    slow = site.start_worker(Behaviour(session_timeout_ms=2_000, between_polls_ms=4_000, fault=fault), batch=SMALL)
+    slow = site.start_worker(
+        Behaviour(pace_s=0.1, session_timeout_ms=2_000, between_polls_ms=4_000, fault=fault), batch=SMALL
+    )
     slow.wait_for("partition started", times=6)
     other = site.start_worker(QUICK, batch=SMALL)
     site.wait_applied(len(records))
