@@ -31,12 +31,12 @@ Record = tuple[bytes | None, bytes | None]
 
 @cache
 def load(events: int, seed: int = 1) -> tuple[Record, ...]:
-    """(key, value) of each event; an eighth of the events are registrations, one for each customer."""
+    """(key, value) of each event; each customer has some sixty, more than a state remembers the ids of."""
     return tuple((event.subject.encode(), encode(event)) for event in _events(events, Random(seed)))
 
 
 def _events(events: int, random: Random) -> Iterator[Event]:
-    customers = max(1, events // 8)
+    customers = max(1, events // 60)
     for n in range(events):
         at = START + n * STEP
         common: dict[str, Any] = {"id": str(n), "source": "faults", "specversion": "1.0", "time": at}

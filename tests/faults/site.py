@@ -16,6 +16,7 @@ from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 from redis import Redis, RedisError
 
+from churn.settings import Settings
 from churn.stack.kafka import LocalKafka
 from churn.stack.ports import free_port
 from churn.stack.redis import LocalRedis
@@ -27,7 +28,9 @@ from tests.faults.process import Behaviour
 from tests.faults.proxy import Proxy
 from tests.integration.worker import Worker, publish, read, redis_contents
 from tests.unit.model.test_training import ARTIFACT
+from workers.admin import KafkaAdmin
 from workers.keys import applied_key
+from workers.store import decode_applied
 
 WORKERS = 3
 _MOMENTS = re.compile(rb'"(time|scored_at)":"[^"]*"')
@@ -205,6 +208,15 @@ class Site:
         except RedisError:
             return 0
         return sum(int(value.partition(b":")[2]) for value in values if value)
+
+    def is_behind(self) -> bool:
+        """Whether no partition's states are of more records than the group has answered."""
+        committed = KafkaAdmin({"bootstrap.servers": self.kafka}, partitions=PARTITIONS, replication=1).committed(
+            Settings().group
+        )
+        with self.client() as redis:
+            applied = [decode_applied(redis.get(applied_key(partition))) for partition in range(PARTITIONS)]
+        return all((offset or 0) <= committed.get(partition, 0) for partition, offset in enumerate(applied))
 
     def wait_going(self, records: int, timeout_s: float = 60) -> None:
         """Wait until work goes on from where it is now, or all `records` are done."""
