@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import compress
 from typing import Any, NamedTuple
 
@@ -116,9 +116,9 @@ class Scorer:
         values = _or_none(features.values, np.isnan(features.values))
         ages_s = _or_none(features.ages_ms // 1000, features.ages_ms < 0)
         freshness = _FRESHNESS[features.freshness].ravel().tolist()
-        cells = list(map(FeatureValue, values, ages_s, freshness))
-        width = len(self._names)
-        return [dict(zip(self._names, cells[i : i + width], strict=True)) for i in range(0, len(cells), width)]
+        cells = map(FeatureValue, values, ages_s, freshness)
+        rows = zip(*[cells] * len(self._names), strict=True)  # the same iterator as often as a row is wide
+        return list(map(dict, map(partial(zip, self._names), rows)))
 
     def _reasons(self, scored: Scored) -> list[list[Reason]]:
         """Up to four features that moved each score most, the strongest first."""

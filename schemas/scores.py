@@ -80,6 +80,7 @@ encode = _encoder.encode
 encode_into = _encoder.encode_into  # into a buffer that is used again: a third quicker
 decode_score = msgspec.json.Decoder(ChurnScored).decode
 _URL_NAMESPACE = uuid.NAMESPACE_URL.bytes
+_VARIANTS = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 
 def result_id(topic: str, partition: int, offset: int) -> str:
@@ -90,5 +91,5 @@ def result_id(topic: str, partition: int, offset: int) -> str:
     """
     name = f"kafka:{topic}/{partition}/{offset}".encode()
     digest = hashlib.sha1(_URL_NAMESPACE + name).hexdigest()  # noqa: S324 - the RFC says so
-    variant = "89ab"[int(digest[16], 16) & 3]
+    variant = _VARIANTS[digest[16]]
     return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
