@@ -54,7 +54,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=_variable):
     # file that a scoring worker touches once a second while it works; for health checks
     heartbeat: str = ""
     # most records in one transaction
-    batch_records: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 4000
+    batch_records: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 8000
     # more dead letters of one worker within a minute are logged as an error
     dead_letters_per_minute: Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000)] = 100
     # how far ahead of the broker's clock an event may be dated

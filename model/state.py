@@ -148,6 +148,7 @@ def _plan(kind: str) -> _Plan:
 
 
 _PLANS: dict[type[CloudEvent], _Plan] = {kind: _plan(TYPES[i]) for i, kind in enumerate(EVENT_TYPES)}
+_SPANS = {window for _, window in WINDOWED}
 _WINDOWS = tuple((ACCUMULATORS.index(added), window) for added, window in WINDOWED)
 
 
@@ -191,12 +192,11 @@ def totals_on(state: CustomerState, day: int) -> list[int]:
 
 def _totals(state: CustomerState, past: Past, day: int) -> list[int]:
     newest_day = state.newest_ms // DAY_MS
-    totals = []
-    for column, window in _WINDOWS:
-        first = bisect_right(past.days, day - window) * WIDTH
-        today = state.today[column] if newest_day > day - window else 0
-        totals.append(sum(past.sums[first + column :: WIDTH]) + today)
-    return totals
+    firsts = {window: bisect_right(past.days, day - window) * WIDTH for window in _SPANS}
+    return [
+        sum(past.sums[firsts[window] + column :: WIDTH], state.today[column] if newest_day > day - window else 0)
+        for column, window in _WINDOWS
+    ]
 
 
 def _past(state: CustomerState) -> Past:

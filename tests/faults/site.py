@@ -174,7 +174,7 @@ class Site:
         *,
         proxied: bool = False,
         worker_id: str = "",
-        batch: int = 4000,
+        batch: int = 8000,
         measured: bool = False,
     ) -> FaultyWorker:
         """Start a worker, by way of the proxies or not; `measured` for coverage, which makes it half as fast."""
