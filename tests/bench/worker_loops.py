@@ -333,7 +333,7 @@ def _measured(console: Console) -> tuple[Stack, list[list[Result]]]:
     ):
         for old in (*folder.glob("*.log"), folder / "models", folder / "faust"):
             shutil.rmtree(old) if old.is_dir() else old.unlink(missing_ok=True)
-        pythons = {None: sys.executable} | {name: python_of(name, tell) for name in ("faust", "quix")}
+        pythons = {None: sys.executable} | {name: _python(name, tell) for name in ("faust", "quix")}
         return stack, Bench(folder, stack, progress).run(pythons)
 
 
@@ -375,7 +375,7 @@ def _show(report: Report) -> None:
         console.print(f"{OURS} / {ratio.loop}: {ratio.ratio:.1f}{required}", highlight=False)
 
 
-def python_of(name: str, tell: Callable[[str], None]) -> str:
+def _python(name: str, tell: Callable[[str], None]) -> str:
     """Give the Python of a peer's virtual environment, which is made the first time and whenever its pins change."""
     environments = ROOT / ".venv-bench"
     folder, pins = environments / name, HERE / f"requirements-{name}.txt"

@@ -9,7 +9,6 @@ import msgspec
 
 ROOT = Path(__file__).parents[2]
 RESULTS = Path(__file__).with_name("results.json")
-CONTROL = Path(__file__).with_name("control.json")
 PAGE = ROOT / "docs" / "reference" / "faults.md"
 
 ROWS = {
@@ -91,16 +90,6 @@ def read_results() -> dict[str, Result]:
     return msgspec.json.decode(RESULTS.read_bytes(), type=dict[str, Result]) if RESULTS.exists() else {}
 
 
-def keep_control(results: dict[str, dict[str, str]]) -> None:
-    """Keep what the loops of others lost, by loop and row, and make the page."""
-    CONTROL.write_bytes(msgspec.json.format(msgspec.json.encode(results)) + b"\n")
-    PAGE.write_text(page(read_results()))
-
-
-def _read_control() -> dict[str, dict[str, str]]:
-    return msgspec.json.decode(CONTROL.read_bytes(), type=dict[str, dict[str, str]]) if CONTROL.exists() else {}
-
-
 def page(results: dict[str, Result]) -> str:
     """The page, in Markdown."""
     by_row: dict[int, list[str]] = {row: [] for row in ROWS}
@@ -110,12 +99,7 @@ def page(results: dict[str, Result]) -> str:
         by_row[int(found[1])].append(_line(int(found[1]), f"{found[2]} {found[3] or ''}".strip(), result))
     lines = [line for row, some in by_row.items() for line in some or [f"| {row} | {ROWS[row]} | | | pending |"]]
     pending = [f"- Row {row} ({ROWS[row]}): {why}." for row, why in PENDING.items()]
-    control = [
-        f"| {row} | {ROWS[int(row)]} | {loop} | {lost} |"
-        for loop, rows in _read_control().items()
-        for row, lost in rows.items()
-    ]
-    return _PAGE.format(lines="\n".join(lines), pending="\n".join(pending), control="\n".join(control))
+    return _PAGE.format(lines="\n".join(lines), pending="\n".join(pending))
 
 
 def _line(row: int, test: str, result: Result) -> str:
@@ -143,14 +127,6 @@ fails prints a seed: `--faults-seed` repeats it.
 | row | fault | done | time | result |
 |---|---|---|---|---|
 {lines}
-
-## The same, done to others
-As a control, three of the faults are done to a Faust agent and to a Quix Streams application, each as its documentation
-shows it (`make test-faults-control`). They promise less: at least once, or at most once.
-
-| row | fault | loop | what became of the events |
-|---|---|---|---|
-{control}
 
 ## Pending
 {pending}
