@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from model.state import CustomerState, event_ms, fold
+from model.fold import event_ms, fold
+from model.state import CustomerState
 from model.vector import Features, Vectorizer
 from schemas.events import Event
 

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.declaration import DAY_MS, Feature
-from model.state import ATTRIBUTES, TYPES, WINDOWED, CustomerState, accumulator, attribute, totals_on
+from model.fold import totals_on
+from model.state import ATTRIBUTES, TYPES, WINDOWED, CustomerState, accumulator, attribute
 
 FRESH, STALE, DEFAULT, MISSING = range(4)
 FRESHNESS: tuple[str, ...] = ("fresh", "stale", "default", "missing")

@@ -15,10 +15,10 @@ from rich.text import Text
 
 from churn import letters as shown
 from churn.errors import UserError
-from churn.interruption import signals_call
 from churn.parameters import Moment, PlaceName
 from churn.parts import broker_errors, dead_letters
 from churn.settings import Settings
+from churn.stack.signals import signals_call
 from schemas.deadletters import Place, Verdict
 from schemas.errors import ErrorClass
 from schemas.topics import EVENTS

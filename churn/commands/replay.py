@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from churn.errors import UserError
-from churn.interruption import signals_call
 from churn.settings import Settings
+from churn.stack.signals import signals_call
 from producers import replay as producers_replay
 from producers.client import ChurnEvents
 from producers.datasets import IRANIAN_FILE, load

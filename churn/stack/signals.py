@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 _ENDING = (signal.SIGTERM, signal.SIGHUP)  # by default these end Python without any `finally`
@@ -22,6 +22,13 @@ def ending_runs_finally() -> Iterator[None]:
 def undisturbed() -> Iterator[None]:
     """Within it Ctrl-C, SIGTERM and SIGHUP are ignored; for cleaning up that takes seconds, not more."""
     with _handlers(dict.fromkeys((signal.SIGINT, *_ENDING), signal.SIG_IGN)):
+        yield
+
+
+@contextmanager
+def signals_call(stop: Callable[[], None]) -> Iterator[None]:
+    """Within it Ctrl-C and SIGTERM call `stop` and nothing else: an exception could break what is half done."""
+    with _handlers(dict.fromkeys((signal.SIGINT, signal.SIGTERM), lambda *_: stop())):
         yield
 
 

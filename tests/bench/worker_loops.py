@@ -45,7 +45,8 @@ from churn.stack.record import Stack
 from churn.stack.redis import redis_executable
 from model.artifact import save
 from model.features import FEATURES
-from model.state import CustomerState, event_ms, fold
+from model.fold import event_ms, fold
+from model.state import CustomerState
 from model.table import Moment, training_table
 from model.training import train
 from model.vector import Vectorizer

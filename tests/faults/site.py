@@ -305,6 +305,15 @@ def assert_exact(site: Site, expected: Found) -> None:
     assert not different, f"{len(different)} states differ, such as {min(different)!r}{site.tell()}"
 
 
+def assert_ends_exact(
+    site: Site, expected: Found, records: int, workers: Iterable[FaultyWorker], *, timeout_s: float = 90
+) -> None:
+    """All `records` are applied in time, the workers end well when they are told to, and what came out is exact."""
+    site.wait_applied(records, timeout_s)
+    assert all(worker.stop() == 0 for worker in workers)
+    assert_exact(site, expected)
+
+
 def eventually(what: str, holds: Callable[[], bool], timeout_s: float, tell: Callable[[], str] = lambda: "") -> None:
     """Wait until `holds`; a broker that is away counts as not yet."""
     deadline = time.monotonic() + timeout_s

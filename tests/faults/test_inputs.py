@@ -27,7 +27,7 @@ from schemas.topics import DEAD_LETTERS, EVENTS, SCORES
 from tests.conftest import PARTITIONS
 from tests.faults.conftest import Times
 from tests.faults.load import START, Record, load
-from tests.faults.site import Site, assert_exact
+from tests.faults.site import Site, assert_ends_exact
 from tests.faults.test_workers import EVENTS as RECORDS
 from tests.faults.test_workers import QUICK
 from tests.integration.worker import read, redis_contents
@@ -242,9 +242,7 @@ def test_row_22_dead_letters_not_writable(site: Site, times: Times) -> None:
         )))  # fmt: skip
         for deleted in admin.delete_acls([same]).values():
             deleted.result(10)
-    site.wait_applied(len(records))
-    assert worker.stop() == 0
-    assert_exact(site, expected)
+    assert_ends_exact(site, expected, len(records), [worker])
 
 
 def _send(site: Site, compression: str, value: bytes, **more: Any) -> None:

@@ -10,7 +10,7 @@ from schemas.topics import SCORES
 from tests.faults.conftest import Times
 from tests.faults.load import load
 from tests.faults.process import Fault, quick
-from tests.faults.site import WORKERS, Site, assert_exact, eventually
+from tests.faults.site import WORKERS, Site, assert_ends_exact, assert_exact, eventually
 from tests.faults.test_workers import EVENTS, QUICK, SMALL
 
 
@@ -46,9 +46,7 @@ def test_row_05_broker_restarted_and_killed(site: Site, times: Times, random: Ra
         end()
         site.brokers[0].start()
         site.wait_going(len(records))
-    site.wait_applied(len(records), 300)
-    assert all(worker.stop() == 0 for worker in workers)
-    assert_exact(site, expected)
+    assert_ends_exact(site, expected, len(records), workers, timeout_s=300)
 
 
 @pytest.fixture
@@ -75,9 +73,7 @@ def test_row_06_one_of_three_brokers_killed(cluster: Site, times: Times, random:
         victim.process.kill()
         cluster.wait_going(len(records), 90)
         victim.start()
-    cluster.wait_applied(len(records), 300)
-    assert all(worker.stop() == 0 for worker in workers)
-    assert_exact(cluster, expected)
+    assert_ends_exact(cluster, expected, len(records), workers, timeout_s=300)
 
 
 def test_row_07_broker_paused(site: Site, times: Times) -> None:
@@ -90,9 +86,7 @@ def test_row_07_broker_paused(site: Site, times: Times) -> None:
     site.brokers[0].process.pause()
     time.sleep(pause_s)
     site.brokers[0].process.resume()
-    site.wait_applied(len(records))
-    assert all(worker.stop() == 0 for worker in workers)
-    assert_exact(site, expected)
+    assert_ends_exact(site, expected, len(records), workers)
 
 
 def test_row_12_network_parted(site: Site, times: Times) -> None:
@@ -105,9 +99,7 @@ def test_row_12_network_parted(site: Site, times: Times) -> None:
     site.kafka_proxies[0].hold()
     time.sleep(parted_s)
     site.kafka_proxies[0].release()
-    site.wait_applied(len(records), 60)
-    assert all(worker.stop() == 0 for worker in workers)
-    assert_exact(site, expected)
+    assert_ends_exact(site, expected, len(records), workers, timeout_s=60)
 
 
 def test_row_12_network_slow_and_lossy(site: Site, times: Times) -> None:
@@ -117,9 +109,7 @@ def test_row_12_network_slow_and_lossy(site: Site, times: Times) -> None:
     expected = site.prepare(records)
     site.kafka_proxies[0].delay_s, site.kafka_proxies[0].loss = 0.05, 0.05
     worker = site.start_worker(QUICK, proxied=True, batch=1000)
-    site.wait_applied(len(records), 60)
-    assert worker.stop() == 0
-    assert_exact(site, expected)
+    assert_ends_exact(site, expected, len(records), [worker], timeout_s=60)
 
 
 def test_row_12_connections_reset_during_a_commit(site: Site, times: Times) -> None:

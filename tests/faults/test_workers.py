@@ -10,7 +10,7 @@ from schemas.topics import SCORES
 from tests.faults.conftest import Times
 from tests.faults.load import load
 from tests.faults.process import Behaviour, Fault, quick
-from tests.faults.site import WORKERS, FaultyWorker, Site, assert_exact, eventually
+from tests.faults.site import WORKERS, FaultyWorker, Site, assert_ends_exact, assert_exact, eventually
 from tests.integration.worker import read
 from workers.failpoints import POINTS, Point
 
@@ -31,9 +31,7 @@ def test_row_01_killed_at_random(site: Site, times: Times, random: Random) -> No
         workers.pop(random.randrange(WORKERS)).kill()
         workers.append(site.start_worker(QUICK, batch=TINY))
     site.wait_going(len(records))
-    site.wait_applied(len(records), 300)
-    assert all(worker.stop() == 0 for worker in workers)
-    assert_exact(site, expected)
+    assert_ends_exact(site, expected, len(records), workers, timeout_s=300)
 
 
 @pytest.mark.parametrize("point", POINTS)
@@ -48,9 +46,7 @@ def test_row_02_killed_at_a_point(site: Site, times: Times, random: Random, poin
         assert site.is_behind(), "Redis is ahead of the log"
     assert site.applied() < len(records), "it was done before it was killed"
     last = site.start_worker(QUICK, worker_id="same", batch=SMALL)
-    site.wait_applied(len(records))
-    assert last.stop() == 0
-    assert_exact(site, expected)
+    assert_ends_exact(site, expected, len(records), [last])
 
 
 def test_row_03_asked_to_stop_under_load(site: Site, times: Times, random: Random) -> None:
@@ -64,9 +60,7 @@ def test_row_03_asked_to_stop_under_load(site: Site, times: Times, random: Rando
         time.sleep(random.uniform(0, 0.3))
         assert workers.pop(0).stop(30) == 0
         workers.append(site.start_worker(QUICK, batch=SMALL))
-    site.wait_applied(len(records), 300)
-    assert all(worker.stop() == 0 for worker in workers)
-    assert_exact(site, expected)
+    assert_ends_exact(site, expected, len(records), workers, timeout_s=300)
 
 
 def test_row_08_zombie(site: Site, times: Times, random: Random) -> None:
@@ -87,9 +81,7 @@ def test_row_08_zombie(site: Site, times: Times, random: Random) -> None:
         time.sleep(1)
         assert (heir.stop(), zombie.stop()) == (0, 0)
     last = site.start_worker(QUICK)
-    site.wait_applied(len(records))
-    assert last.stop() == 0
-    assert_exact(site, expected)
+    assert_ends_exact(site, expected, len(records), [last])
 
 
 def test_row_09_two_with_one_transactional_id(site: Site, times: Times) -> None:
@@ -103,9 +95,7 @@ def test_row_09_two_with_one_transactional_id(site: Site, times: Times) -> None:
     newer.wait_for("partition started")
     older.wait_for("going back to the committed offsets")
     assert newer.stop() == 0
-    site.wait_applied(len(records))
-    assert older.stop() == 0
-    assert_exact(site, expected)
+    assert_ends_exact(site, expected, len(records), [older])
 
 
 def test_row_10_rebalance_storm(
@@ -132,9 +122,7 @@ def test_row_10_rebalance_storm(
     for worker in (*steady, *extra):
         assert worker.stop() == 0
     last = site.start_worker(QUICK)
-    site.wait_applied(len(records))
-    assert last.stop() == 0
-    assert_exact(site, expected)
+    assert_ends_exact(site, expected, len(records), [last])
 
 
 def test_row_11_batch_slower_than_the_poll_interval(site: Site, times: Times) -> None:
@@ -148,9 +136,7 @@ def test_row_11_batch_slower_than_the_poll_interval(site: Site, times: Times) ->
     )
     slow.wait_for("partition started", times=6)
     other = site.start_worker(QUICK, batch=SMALL)
-    site.wait_applied(len(records))
-    assert (slow.stop(), other.stop()) == (0, 0)
-    assert_exact(site, expected)
+    assert_ends_exact(site, expected, len(records), [slow, other])
 
 
 def test_row_13_open_transaction_left_behind(site: Site, times: Times) -> None:

@@ -6,8 +6,9 @@ from functools import cache
 from typing import Any
 
 from model.declaration import DAY_MS
+from model.fold import event_ms, fold
 from model.scoring import Question
-from model.state import LATEST_MS, CustomerState, DamagedStateError, decode_state, encode_state, event_ms, fold
+from model.state import LATEST_MS, CustomerState, DamagedStateError, decode_state, encode_state
 from schemas import events
 from schemas.cloudevents import to_ms
 from tests.fuzz.model import NOW, SCORER

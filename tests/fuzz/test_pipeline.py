@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from model.state import event_ms
+from model.fold import event_ms
 from schemas import documents, events
 from schemas.cloudevents import to_ms
 from schemas.events import encode

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 import msgspec
 
+from model.fold import event_ms, fold
 from model.scoring import Question, Scorer
-from model.state import CustomerState, event_ms, fold
+from model.state import CustomerState
 from schemas.errors import InvalidRecordError
 from schemas.events import Event
 from schemas.partitioning import partition_of

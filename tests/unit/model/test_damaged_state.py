@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from model.declaration import DAY_MS
+from model.fold import totals_on
 from model.state import (
     ATTRIBUTES,
     LATEST_MS,
@@ -17,7 +18,6 @@ from model.state import (
     Past,
     decode_state,
     encode_state,
-    totals_on,
 )
 from schemas.cloudevents import to_ms
 from tests.unit.model.test_state import NOW, folded, made_up_history

@@ -11,20 +11,9 @@ from hypothesis import strategies as st
 
 from model.declaration import DAY_MS, Feature
 from model.features import FEATURES, WINDOW_DAYS
-from model.state import (
-    KEPT_DAYS,
-    RECENT_IDS,
-    SUM_LIMIT,
-    WIDTH,
-    CustomerState,
-    Past,
-    decode_state,
-    encode_state,
-    event_ms,
-)
-from model.state import (
-    fold as fold_at,
-)
+from model.fold import event_ms
+from model.fold import fold as fold_at
+from model.state import KEPT_DAYS, RECENT_IDS, SUM_LIMIT, WIDTH, CustomerState, Past, decode_state, encode_state
 from model.vector import DEFAULT, FRESH, FRESHNESS, MISSING, STALE, Vectorizer
 from schemas.cloudevents import from_ms, to_ms
 from schemas.events import (
