@@ -2,6 +2,7 @@
 
 from collections.abc import Container, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from churn.errors import UserError
 from churn.settings import Settings
@@ -30,6 +31,12 @@ def feature_store(settings: Settings) -> FeatureStore:
 
 def scorer(settings: Settings) -> Scorer:
     """The newest model in the folder of models; raises `UserError` when there is none that can be used."""
+    with model_errors():
+        return scorer_of(newest(settings.models), settings)
+
+
+def scorer_of(folder: Path, settings: Settings) -> Scorer:
+    """The model in `folder`; raises `ModelError`."""
     costs = Costs(
         settings.customer_value,
         settings.offer_cost,
@@ -38,16 +45,22 @@ def scorer(settings: Settings) -> Scorer:
         settings.offer_success,
         settings.retention_success,
     )
-    try:
-        return Scorer(load(newest(settings.models)), Decision(costs))
-    except ModelError as error:
-        raise UserError(str(error)) from None
+    return Scorer(load(folder), Decision(costs))
 
 
 def kafka_admin(settings: Settings) -> KafkaAdmin:
     """The cluster; raises `UserError` when no broker is named or the settings of the connection cannot be used."""
     with broker_errors(settings):
         return KafkaAdmin(settings.librdkafka(), partitions=settings.partitions, replication=settings.replication)
+
+
+@contextmanager
+def model_errors() -> Iterator[None]:
+    """Within it, a model that cannot be used is a `UserError`."""
+    try:
+        yield
+    except ModelError as error:
+        raise UserError(str(error)) from None
 
 
 @contextmanager

@@ -67,6 +67,28 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=_variable):
     partitions: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 6
     # copies of each topic; 3 in production
     replication: Annotated[int, msgspec.Meta(ge=1, le=9)] = 1
+    # where the API listens; anywhere but on this machine it insists on keys
+    api_host: Name = "127.0.0.1"
+    # port of the API
+    api_port: Annotated[int, msgspec.Meta(ge=1, le=65_535)] = 8000
+    # processes of the API, which share the port
+    api_processes: Annotated[int, msgspec.Meta(ge=1, le=256)] = 1
+    # who may use the API: lines from `churn key`, separated by ;
+    api_keys: str = ""
+    # file with more such lines
+    api_keys_file: str = ""
+    # requests a second that one client may make of one process of the API
+    api_rate_per_s: Annotated[float, msgspec.Meta(gt=0, le=1e6)] = 2000.0
+    # largest body of a request to the API
+    api_body_bytes: Annotated[int, msgspec.Meta(ge=1024, le=1_000_000_000)] = 4_000_000
+    # longest time for a body to arrive
+    api_body_timeout_s: Annotated[float, msgspec.Meta(gt=0, le=600)] = 10.0
+    # most rows in a batch
+    api_batch_rows: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 10_000
+    # sites whose pages may call the API, such as https://crm.example, separated by ;
+    api_origins: str = ""
+    # whether the API logs each request
+    api_access_log: bool = True
     # what is lost when a customer leaves
     customer_value: Money = 500.0
     # of a discount, paid to everybody who takes it

@@ -69,9 +69,14 @@ class Scorer:
         """One answer for each question, in order; what cannot be scored gets `could-not-compute` and the reason."""
         if not questions:
             return []
-        scored = self.evaluate(self.vectorizer.matrix([question.reading for question in questions]))
+        matrix = self.vectorizer.matrix([question.reading for question in questions])
+        return self.answer_given(matrix, questions, scored_at)
+
+    def answer_given(self, matrix: Features, questions: Sequence[Question], scored_at: datetime) -> list[Score]:
+        """The same for features that are known already; of a reading only the moment is used."""
+        scored = self.evaluate(matrix)
         problems = self._problems(scored.features)
-        features = self._feature_values(scored.features)
+        features = feature_values(self._names, scored.features)
         flags = self._flags(scored.features)
         probabilities = scored.probabilities.tolist()
         bands, actions = self._decision.bands(scored.probabilities), self._decision.actions(scored.probabilities)
@@ -112,14 +117,6 @@ class Scorer:
         flagged = (features.freshness != FRESH) & self._flag
         return {i: list(compress(self._names, flagged[i])) for i in np.flatnonzero(flagged.any(axis=1)).tolist()}
 
-    def _feature_values(self, features: Features) -> list[dict[str, FeatureValue]]:
-        values = _or_none(features.values, np.isnan(features.values))
-        ages_s = _or_none(features.ages_ms // 1000, features.ages_ms < 0)
-        freshness = _FRESHNESS[features.freshness].ravel().tolist()
-        cells = map(FeatureValue, values, ages_s, freshness)
-        rows = zip(*[cells] * len(self._names), strict=True)  # the same iterator as often as a row is wide
-        return list(map(dict, map(partial(zip, self._names), rows)))
-
     def _reasons(self, scored: Scored) -> list[list[Reason]]:
         """Up to four features that moved each score most, the strongest first."""
         order = np.argsort(-np.abs(scored.contributions), axis=1)[:, :MOST_REASONS]
@@ -134,6 +131,16 @@ class Scorer:
             )
         ]
         return [flat[i * width : i * width + count] for i, count in enumerate(counts)]
+
+
+def feature_values(names: Sequence[str], features: Features) -> list[dict[str, FeatureValue]]:
+    """What was read of each customer, by the feature's name."""
+    values = _or_none(features.values, np.isnan(features.values))
+    ages_s = _or_none(features.ages_ms // 1000, features.ages_ms < 0)
+    freshness = _FRESHNESS[features.freshness].ravel().tolist()
+    cells = map(FeatureValue, values, ages_s, freshness)
+    rows = zip(*[cells] * len(names), strict=True)  # the same iterator as often as a row is wide
+    return list(map(dict, map(partial(zip, names), rows)))
 
 
 def _or_none(values: NDArray[Any], absent: NDArray[np.bool_]) -> list[Any]:

@@ -1,6 +1,6 @@
 """From states to the matrix of feature values at a moment, with the age and the freshness of every value."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -79,6 +79,18 @@ class Vectorizer:
                 known, np.where(age > old, STALE, FRESH), MISSING if f.default is None else DEFAULT
             )
         return Features(values, ages, freshness)
+
+
+def given(features: Sequence[Feature], rows: Sequence[Mapping[str, float]]) -> Features:
+    """The features of n customers as somebody states them, now and by name; what is not stated is defaulted."""
+    shape = len(rows), len(features)
+    values, freshness = np.empty(shape), np.empty(shape, np.int8)
+    for j, f in enumerate(features):
+        fallback = np.nan if f.default is None else f.default
+        values[:, j] = [row.get(f.name, fallback) for row in rows]
+        absent = MISSING if f.default is None else DEFAULT
+        freshness[:, j] = [FRESH if f.name in row else absent for row in rows]
+    return Features(values, np.full(shape, -1, np.int64), freshness)
 
 
 def _picker(places: Sequence[int]) -> Callable[[Sequence[Any]], tuple[Any, ...]]:

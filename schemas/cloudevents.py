@@ -5,12 +5,13 @@ from typing import Annotated, Literal
 
 import msgspec
 
+CUSTOMER_ID = "1 to 64 letters, digits and . _ @ : - that start with a letter or digit"
 # `$(?!\n)` and not `$`: Python's `$` would let a trailing newline through.
 CustomerId = Annotated[
     str,
     msgspec.Meta(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._@:-]{0,63}$(?!\n)",
-        description="The customer's id: 1 to 64 letters, digits and . _ @ : - that start with a letter or digit.",
+        description=f"The customer's id: {CUSTOMER_ID}.",
         examples=["1234"],
     ),
 ]

@@ -5,7 +5,7 @@ or a Redis that lost data, has changed it since, the write is refused and nothin
 applied offset it expects also finds exactly the states that belong to it.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -34,6 +34,7 @@ return 1
 """
 
 OFFSET_DIGITS = len(str(2**63 - 1))
+_NO_STRING = "a key holds something that is not a string"
 _AWAY = (RedisError, RedisClusterException)
 
 
@@ -74,9 +75,21 @@ class FeatureStore:
         # To MGET a key that holds something else is absent too: taken for a new customer's, it would be overwritten.
         absent = [key for key, value in zip(keys[1:], values, strict=True) if value is None]
         if absent and self._do("exists", *absent):
-            raise DamagedStateError("a key holds something that is not a string")
+            raise DamagedStateError(_NO_STRING)
         states = {c: decode_state(v) for c, v in zip(customers, values, strict=True) if v is not None}
         return Snapshot(decode_applied(applied), states)
+
+    def states(self, places: Sequence[tuple[int, str]]) -> list[CustomerState | DamagedStateError | None]:
+        """The state of each (partition, customer), an error in place of one that is damaged; not all of one moment."""
+        keys = [customer_key(*place) for place in places]
+        values = self._do("mget_nonatomic" if isinstance(self._client, RedisCluster) else "mget", keys)
+        states = [_state(value) for value in values]
+        absent = [i for i, value in enumerate(values) if value is None]
+        if absent and self._do("exists", *[keys[i] for i in absent]):
+            for i in absent:
+                if self._do("exists", keys[i]):
+                    states[i] = DamagedStateError(_NO_STRING)
+        return states
 
     def write(self, partition: int, *, expected: int | None, applied: int, states: Mapping[str, CustomerState]) -> bool:
         """Write `states` and move the applied offset from `expected` to `applied`; False if it was not `expected`."""
@@ -118,6 +131,13 @@ class FeatureStore:
             return getattr(self._client, command)(*arguments, **options)
         except _AWAY as error:
             raise StoreUnavailableError(_said(error)) from None
+
+
+def _state(value: bytes | None) -> CustomerState | DamagedStateError | None:
+    try:
+        return None if value is None else decode_state(value)
+    except DamagedStateError as error:
+        return error
 
 
 def _said(error: Exception) -> str:

@@ -12,8 +12,10 @@ from churn.errors import UserError
 from churn.parts import broker_errors, feature_store, kafka_admin, partitions, store_errors
 from churn.settings import Settings
 from model.features import FEATURES
-from model.vector import FRESHNESS, Vectorizer
+from model.scoring import feature_values
+from model.vector import Vectorizer
 from schemas.cloudevents import from_ms
+from schemas.http import CustomerFeatures
 from schemas.partitioning import partition_of
 
 WATCH_S = 0.5
@@ -37,26 +39,19 @@ def show(customer: str, as_json: bool) -> None:
     if state is None:
         raise UserError(f"customer {customer!r} is not known: no event of theirs has been scored")
     vectorizer = Vectorizer(FEATURES)
-    values, ages_ms, freshness = (
-        rows[0].tolist() for rows in vectorizer.matrix([vectorizer.read(state, state.newest_ms)])
-    )
+    matrix = vectorizer.matrix([vectorizer.read(state, state.newest_ms)])
+    (cells,) = feature_values([f.name for f in FEATURES], matrix)
     if as_json:
-        cells = {
-            f.name: {
-                "value": None if freshness[j] == FRESHNESS.index("missing") else values[j],
-                "age_s": None if ages_ms[j] < 0 else ages_ms[j] // 1000,
-                "freshness": FRESHNESS[freshness[j]],
-            }
-            for j, f in enumerate(FEATURES)
-        }
-        click.echo(msgspec.json.encode({"customer": customer, "as_of": from_ms(state.newest_ms), "features": cells}))
+        click.echo(msgspec.json.encode(CustomerFeatures(customer, from_ms(state.newest_ms), cells)))
         return
     table = Table(
         "feature", "value", "unit", "age", "freshness", title=f"{customer} as of {from_ms(state.newest_ms):%F %T} UTC"
     )
-    for j, f in enumerate(FEATURES):
-        age = "" if ages_ms[j] < 0 else f"{ages_ms[j] / 86_400_000:,.1f} days"
-        table.add_row(f.name, f"{values[j]:,g}", f.unit, age, FRESHNESS[freshness[j]])
+    for f in FEATURES:
+        cell = cells[f.name]
+        age = "" if cell.age_s is None else f"{cell.age_s / 86_400:,.1f} days"
+        value = "" if cell.value is None else f"{cell.value:,g}"
+        table.add_row(f.name, value, f.unit, age, cell.freshness)
     Console().print(table)
 
 

@@ -272,12 +272,12 @@ class Site:
     def prepare(self, records: tuple[Record, ...]) -> Found:
         """Empty the site and publish `records`; returns what a clean run makes of them."""
         if records not in _CLEAN_RUNS:
-            _CLEAN_RUNS[records] = self._clean_run(records)
+            _CLEAN_RUNS[records] = self.clean_run(records)
         self.clear()
         self.publish(records)
         return _CLEAN_RUNS[records]
 
-    def _clean_run(self, records: Sequence[Record]) -> Found:
+    def clean_run(self, records: Sequence[Record]) -> Found:
         """What one worker makes of `records` when nothing happens; each record has come out once."""
         self.clear()
         self.publish(records)

@@ -1,0 +1,147 @@
+"""`churn api`: the composition root of the HTTP API."""
+
+import gc
+import ipaddress
+import os
+import socket
+import tempfile
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+from granian.constants import Interfaces
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from granian.server import Server
+
+from churn.errors import UserError
+from churn.logs import start_logging
+from churn.parts import feature_store, model_errors, scorer_of
+from churn.settings import Settings
+from model.artifact import newest
+from workers.api.keys import Keys, KeysError
+
+HEADERS_TIMEOUT_S = 10
+STOP_TIMEOUT_S = 20
+METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+
+
+@click.command()
+@click.option("--host", help="Where to listen, in place of CHURN_API_HOST.")
+@click.option("--port", type=click.IntRange(1, 65_535), help="In place of CHURN_API_PORT.")
+@click.option("--workers", type=click.IntRange(1, 256), help="Processes, in place of CHURN_API_PROCESSES.")
+def api(host: str | None, port: int | None, workers: int | None) -> None:
+    """Answer over HTTP until told to stop (SIGTERM or Ctrl-C): GET /predict?customer=1234, and more at /docs.
+
+    Reads the features that the scoring workers keep in Redis, and the newest model in CHURN_MODELS; a newer one is
+    taken up while requests are answered. Keys for clients are made with `churn key`.
+    """
+    settings = Settings.load()
+    given = {"api_host": host, "api_port": port, "api_processes": workers}
+    settings = msgspec.structs.replace(settings, **{name: value for name, value in given.items() if value})
+    keys = _keys(settings)
+    if not keys and not _is_this_machine(settings.api_host):
+        raise UserError(
+            f"CHURN_API_HOST={settings.api_host!r}: others could ask without a key; set CHURN_API_KEYS or "
+            "CHURN_API_KEYS_FILE (see `churn key`)"
+        )
+    _check(settings)
+    start_logging()
+    with tempfile.TemporaryDirectory() as folder:
+        if settings.api_processes > 1:
+            os.environ[METRICS_FOLDER] = folder  # the library takes it from nowhere else, when it is imported
+        server = Server(
+            "churn",
+            address=settings.api_host,
+            port=settings.api_port,
+            interface=Interfaces.ASGI,
+            workers=settings.api_processes,
+            websockets=False,
+            http1_settings=HTTP1Settings(header_read_timeout=HEADERS_TIMEOUT_S * 1000),
+            respawn_failed_workers=True,
+            workers_kill_timeout=STOP_TIMEOUT_S,
+            log_level=LogLevels.warning,
+            log_dictconfig={"handlers": {}, "loggers": {}},  # ours, which are at the root
+        )
+        server.serve(target_loader=lambda: application(settings, keys, folder), wrap_loader=False)
+
+
+def application(settings: Settings, keys: Keys, folder: str) -> Any:
+    """The application of one process; several share their counts by way of `folder`."""
+    # Imported here, so that the library of the metrics finds its folder.
+    from workers.api.app import Admission, Api  # noqa: PLC0415
+    from workers.api.batches import Answering  # noqa: PLC0415
+    from workers.api.docs import Docs  # noqa: PLC0415
+    from workers.api.explain import Explain  # noqa: PLC0415
+    from workers.api.health import HealthChecks  # noqa: PLC0415
+    from workers.api.messages import Limits  # noqa: PLC0415
+    from workers.api.metrics import Metrics  # noqa: PLC0415
+    from workers.api.models import Models  # noqa: PLC0415
+    from workers.api.oip import OpenInference  # noqa: PLC0415
+    from workers.api.predict import Predict  # noqa: PLC0415
+    from workers.api.rate import RateLimit  # noqa: PLC0415
+
+    store = feature_store(settings)
+    models = Models(lambda: newest(settings.models), lambda folder: scorer_of(folder, settings))
+    metrics = Metrics(folder if settings.api_processes > 1 else None)
+    answering = Answering(store, models, partitions=settings.partitions, clock_ms=lambda: time.time_ns() // 1_000_000)
+    health = HealthChecks(store, metrics.text)
+    here = version("churn")
+    routes = [
+        *Predict(answering, settings.api_batch_rows).routes(),
+        *Explain(answering, models).routes(),
+        *OpenInference(models, health, here, settings.api_batch_rows).routes(),
+        *health.routes(),
+    ]
+    admission = Admission(
+        keys,
+        RateLimit(settings.api_rate_per_s, time.monotonic),
+        Limits(settings.api_body_bytes, settings.api_body_timeout_s),
+        frozenset(_split(settings.api_origins)),
+    )
+    gc.freeze()
+    return Api(
+        [*routes, *Docs(routes, here).routes()],
+        admission, metrics, start=models.watch, log_access=settings.api_access_log,
+    )  # fmt: skip
+
+
+def _keys(settings: Settings) -> Keys:
+    lines = _split(settings.api_keys)
+    if settings.api_keys_file:
+        try:
+            lines += Path(settings.api_keys_file).read_text().splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is no text"
+            raise UserError(f"CHURN_API_KEYS_FILE={settings.api_keys_file}: {reason}") from None
+    try:
+        return Keys(lines)
+    except KeysError as error:
+        raise UserError(f"CHURN_API_KEYS, CHURN_API_KEYS_FILE: {error}") from None
+
+
+def _check(settings: Settings) -> None:
+    """What a process would fail on; raises `UserError`."""
+    feature_store(settings).close()
+    with model_errors():
+        scorer_of(newest(settings.models), settings)
+    address = settings.api_host, settings.api_port
+    try:
+        with socket.create_server(address, family=socket.AF_INET6 if ":" in settings.api_host else socket.AF_INET):
+            pass
+    except OSError as error:
+        raise UserError(f"CHURN_API_HOST, CHURN_API_PORT: {':'.join(map(str, address))}: {error.strerror}") from None
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _split(text: str) -> list[str]:
+    return [word for word in text.split(";") if word.strip()]

@@ -1,0 +1,1 @@
+"""The HTTP API: the same answer as the stream's, when somebody asks."""

@@ -1,0 +1,118 @@
+"""A request as the handlers see it, and what they answer."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from functools import cached_property
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from workers.api.problems import ApiError, Header, invalid
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+JSON = "application/json"
+NDJSON = "application/x-ndjson"
+HTML = "text/html; charset=utf-8"
+MOST_PARAMETERS = 20
+
+encode = msgspec.json.Encoder().encode
+
+
+class Limits(NamedTuple):
+    """What a body may be: bytes, and seconds until all of it is here."""
+
+    body_bytes: int
+    body_timeout_s: float
+
+
+class Response(NamedTuple):
+    """An answer; a body that is not bytes is sent piece by piece."""
+
+    status: int
+    body: bytes | AsyncIterator[bytes]
+    content_type: str = JSON
+    headers: tuple[Header, ...] = ()
+
+
+def answer(content: Any, status: int = 200) -> Response:
+    """`content` as JSON."""
+    return Response(status, encode(content))
+
+
+class Request:
+    """One request; `id` is the caller's own or made here, `path` holds the parts that the route names."""
+
+    def __init__(self, scope: Scope, receive: Receive, request_id: str, path: dict[str, str], limits: Limits) -> None:
+        self._scope, self._receive, self._limits = scope, receive, limits
+        self.id, self.path = request_id, path
+
+    @cached_property
+    def headers(self) -> dict[bytes, bytes]:
+        """The headers, by name in small letters; of a repeated one the last."""
+        return dict(self._scope["headers"])
+
+    def query(self) -> dict[str, str]:
+        """The parameters behind the question mark; raises `ApiError` for what cannot be read and what comes twice."""
+        raw = self._scope["query_string"]
+        try:
+            pairs = parse_qsl(
+                raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MOST_PARAMETERS
+            )
+        except ValueError:
+            raise invalid("query", raw.decode("ascii", "replace"), "percent-encoded UTF-8, name=value") from None
+        result = dict(pairs)
+        for name in result:
+            if len(values := [value for other, value in pairs if other == name]) > 1:
+                raise invalid(name, values, "one value")
+        return result
+
+    def accepts_html(self) -> bool:
+        """Whether a browser asks: it names HTML, programs do not."""
+        return b"text/html" in self.headers.get(b"accept", b"")
+
+    def content_type(self, *allowed: str) -> str:
+        """The type of the body; raises `ApiError` when it is not one of those allowed."""
+        sent = self.headers.get(b"content-type", b"").decode("latin-1")
+        kind = sent.partition(";")[0].strip().lower()
+        if kind not in allowed:
+            raise ApiError("wrong-content-type", f"Content-Type is {sent or 'absent'}; expected {' or '.join(allowed)}")
+        return kind
+
+    async def body(self, content_type: str = JSON) -> bytes:
+        """All of the body; raises `ApiError` when it is of another type, too large or too slow."""
+        self.content_type(content_type)
+        return b"".join([chunk async for chunk in self.chunks()])
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The body as it comes; raises `ApiError` when it is too large or too slow."""
+        limits, size = self._limits, 0
+        too_large = ApiError(
+            "too-large", f"the body has more than {limits.body_bytes:,} bytes", headers=[(b"connection", b"close")]
+        )
+        declared = self.headers.get(b"content-length", b"0")
+        if declared.isdigit() and (len(declared) > 15 or int(declared) > limits.body_bytes):
+            raise too_large
+        loop = asyncio.get_running_loop()
+        deadline_s = loop.time() + limits.body_timeout_s
+        while True:
+            try:
+                async with asyncio.timeout_at(deadline_s):
+                    message = await self._receive()
+            except TimeoutError:
+                raise ApiError(
+                    "too-slow", f"the body did not end within {limits.body_timeout_s:g} s",
+                    headers=[(b"connection", b"close")],
+                ) from None  # fmt: skip
+            if message["type"] == "http.disconnect":
+                raise ApiError("too-slow", "the connection ended before the body did")
+            chunk = message.get("body", b"")
+            size += len(chunk)
+            if size > limits.body_bytes:
+                raise too_large
+            yield chunk
+            if not message.get("more_body"):
+                return
