@@ -9,10 +9,11 @@ from pathlib import Path
 import httpx
 
 from churn.stack.ports import free_port
+from churn.stack.redis import LocalRedis
 from model.artifact import save
 from model.state import CustomerState
 from schemas.partitioning import partition_of
-from tests.conftest import PARTITIONS
+from tests.conftest import PARTITIONS, clean_environment
 from tests.unit.model.test_training import ARTIFACT
 from workers.api.keys import new_key
 from workers.store import FeatureStore
@@ -62,11 +63,6 @@ def with_key(
     return {**environment, "CHURN_API_KEYS": lines}, {"Authorization": f"Bearer {key}"}
 
 
-def save_model(environment: Mapping[str, str]) -> None:
-    """Put a model where the processes look for it."""
-    save(ARTIFACT, Path(environment["CHURN_MODELS"]))
-
-
 def write_states(redis_url: str, states: Mapping[str, CustomerState]) -> None:
     """Put customers' states into Redis as a scoring worker would."""
     store = FeatureStore(redis_url, ttl_days=400, timeout_s=5)
@@ -78,3 +74,36 @@ def write_states(redis_url: str, states: Mapping[str, CustomerState]) -> None:
         applied = store.read(partition, ()).applied
         assert store.write(partition, expected=applied, applied=(applied or 0) + 1, states=some)
     store.close()
+
+
+class ApiSite:
+    """A Redis that a test may break, an API, and a client with a key for everything."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        self.redis = LocalRedis(folder / "redis")
+        self.redis.start()
+        base = clean_environment() | {"REDIS_URL": self.redis.url, "CHURN_MODELS": str(folder / "models")}
+        save(ARTIFACT, folder / "models")
+        base |= {"CHURN_API_BODY_TIMEOUT_S": "1", "CHURN_API_BATCH_ROWS": "1000", "CHURN_API_BODY_BYTES": "100000",
+                 "CHURN_API_ORIGINS": "https://crm.example", "CHURN_API_RATE_PER_S": "100000", **settings}  # fmt: skip
+        environment, self.headers = with_key(base, "predict", "explain", "admin")
+        self.environment, self.other = with_key(environment, "explain", client="other")
+        self.models = folder / "models"
+        self.api = ApiProcess(self.environment, folder / "api.log")
+        self.client = httpx.Client(base_url=self.api.url, headers=self.headers, timeout=10)
+
+    @property
+    def process_id(self) -> int:
+        """The process that answers."""
+        (child,) = Path(f"/proc/{self.api.process.pid}/task/{self.api.process.pid}/children").read_text().split()
+        return int(child)
+
+    def wait_for_tokens(self) -> None:
+        """Wait until a client that asked too often may ask again as often as at the start."""
+        time.sleep(2)
+
+    def close(self) -> None:
+        """End everything."""
+        self.client.close()
+        self.api.kill()
+        self.redis.process.kill()

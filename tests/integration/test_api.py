@@ -16,7 +16,6 @@ import pytest
 from redis import Redis
 
 from churn.stack.ports import free_port
-from churn.stack.redis import LocalRedis
 from model.artifact import save
 from model.scoring import Question
 from model.state import CustomerState
@@ -24,8 +23,8 @@ from schemas.cloudevents import from_ms
 from schemas.http import BatchItem, CustomerFeatures, Explanation, ProblemDetails
 from schemas.partitioning import partition_of
 from schemas.scores import Score
-from tests.conftest import PARTITIONS, Churn, clean_environment
-from tests.integration.api import ApiProcess, save_model, with_key, write_states
+from tests.conftest import PARTITIONS, Churn
+from tests.integration.api import ApiProcess, ApiSite, with_key, write_states
 from tests.unit.model.test_scoring import SCORER, known
 from tests.unit.model.test_training import ARTIFACT
 from workers.keys import customer_key
@@ -34,33 +33,10 @@ AT_MS = known().newest_ms + 86_400_000
 AT = from_ms(AT_MS).isoformat().replace("+00:00", "Z")
 
 
-class Site:
-    """A Redis that a test may break, an API, and a client with a key for everything."""
-
-    def __init__(self, folder: Path) -> None:
-        self.redis = LocalRedis(folder / "redis")
-        self.redis.start()
-        base = clean_environment() | {"REDIS_URL": self.redis.url, "CHURN_MODELS": str(folder / "models")}
-        save_model(base)
-        base |= {"CHURN_API_BODY_TIMEOUT_S": "1", "CHURN_API_BATCH_ROWS": "1000", "CHURN_API_BODY_BYTES": "100000",
-                 "CHURN_API_ORIGINS": "https://crm.example", "CHURN_API_RATE_PER_S": "100000"}  # fmt: skip
-        environment, self.headers = with_key(base, "predict", "explain", "admin")
-        self.environment, self.other = with_key(environment, "explain")
-        self.models = folder / "models"
-        self.api = ApiProcess(self.environment, folder / "api.log")
-        self.client = httpx.Client(base_url=self.api.url, headers=self.headers, timeout=10)
-
-    def close(self) -> None:
-        """End everything."""
-        self.client.close()
-        self.api.kill()
-        self.redis.process.kill()
-
-
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiSite]:
     """One site for the module."""
-    one = Site(tmp_path_factory.mktemp("api"))
+    one = ApiSite(tmp_path_factory.mktemp("api"))
     try:
         one.api.wait()
         yield one
@@ -69,7 +45,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 @pytest.fixture
-def client(site: Site) -> httpx.Client:
+def client(site: ApiSite) -> httpx.Client:
     """The client, and one known customer, c1."""
     with Redis(port=site.redis.port) as redis:
         redis.flushall()
@@ -323,7 +299,7 @@ def test_other_sites_pages(client: httpx.Client) -> None:
 
 
 @pytest.mark.usefixtures("client")
-def test_keys_and_scopes(site: Site) -> None:
+def test_keys_and_scopes(site: ApiSite) -> None:
     """No key and a wrong one: 401; a key without the scope: 403; a browser's Basic will do as well."""
     with httpx.Client(base_url=site.api.url) as stranger:
         for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic !"}, {"Authorization": "x"}):
@@ -333,7 +309,7 @@ def test_keys_and_scopes(site: Site) -> None:
         page = stranger.get("/explain?customer=c1", headers={"Accept": "text/html"})
         assert page.headers["www-authenticate"].startswith("Basic")
         details = problem(stranger.get("/predict?customer=c1", headers=site.other), 403, "not-allowed")
-        assert details.detail == "the key of test has no scope predict"
+        assert details.detail == "the key of other has no scope predict"
         assert stranger.get("/explain?customer=c1", headers=site.other).status_code == 200
         key = site.headers["Authorization"].removeprefix("Bearer ")
         assert stranger.get("/predict?customer=c1", auth=("anybody", key)).status_code == 200
@@ -343,7 +319,7 @@ def test_keys_and_scopes(site: Site) -> None:
     assert site.headers["Authorization"][7:] not in site.api.log.read_text()
 
 
-def test_body_that_is_too_large(site: Site, client: httpx.Client) -> None:
+def test_body_that_is_too_large(site: ApiSite, client: httpx.Client) -> None:
     """413, as soon as it is known: by its length, or when it has become too long."""
     json = {"Content-Type": "application/json"}
     problem(client.post("/predict", content=b" " * 100_001, headers=json), 413, "too-large")
@@ -354,7 +330,7 @@ def test_body_that_is_too_large(site: Site, client: httpx.Client) -> None:
         assert sender.recv(1000).split()[1] in {b"413", b"400"}
 
 
-def test_body_that_is_too_slow(site: Site, client: httpx.Client) -> None:
+def test_body_that_is_too_slow(site: ApiSite, client: httpx.Client) -> None:
     """408 when it has not ended in time; nobody else waits for it."""
     with socket.create_connection(("127.0.0.1", site.api.port), 5) as sender:
         head = f"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n{_authorization(site)}"
@@ -365,7 +341,7 @@ def test_body_that_is_too_slow(site: Site, client: httpx.Client) -> None:
         assert 0.8 < time.monotonic() - began_s < 5
 
 
-def test_redis_that_is_away(site: Site, client: httpx.Client) -> None:
+def test_redis_that_is_away(site: ApiSite, client: httpx.Client) -> None:
     """503 with Retry-After within a second, never a hang; features that are stated need no Redis."""
     site.redis.process.pause()
     try:
@@ -384,7 +360,7 @@ def test_redis_that_is_away(site: Site, client: httpx.Client) -> None:
     assert score_of(client.get("/predict?customer=c1")).status == "scored"
 
 
-def test_damaged_states_are_told(site: Site, client: httpx.Client) -> None:
+def test_damaged_states_are_told(site: ApiSite, client: httpx.Client) -> None:
     """503 for that customer alone, by id and by features; others asked at the same time are answered."""
     with Redis(port=site.redis.port) as redis:
         redis.set(customer_key(partition_of("bad", PARTITIONS), "bad"), b"junk")
@@ -398,7 +374,7 @@ def test_damaged_states_are_told(site: Site, client: httpx.Client) -> None:
 
 
 @pytest.mark.usefixtures("client")
-def test_requests_in_flight_share_one_read(site: Site) -> None:
+def test_requests_in_flight_share_one_read(site: ApiSite) -> None:
     """Two hundred at once take far fewer reads of Redis, and each gets its own answer."""
     states = {f"m{n}": known() for n in range(200)}
     write_states(site.redis.url, states)
@@ -416,7 +392,7 @@ def test_requests_in_flight_share_one_read(site: Site) -> None:
     assert reads["cmdstat_mget"]["calls"] < 150
 
 
-def test_newer_model_is_taken_up_while_requests_are_answered(site: Site, client: httpx.Client) -> None:
+def test_newer_model_is_taken_up_while_requests_are_answered(site: ApiSite, client: httpx.Client) -> None:
     """None fails; one that cannot be used is told once and the old one stays."""
     version = "99990101T000000Z"
     manifest = msgspec.structs.replace(ARTIFACT.manifest, version=version)
@@ -436,7 +412,7 @@ def test_newer_model_is_taken_up_while_requests_are_answered(site: Site, client:
     shutil.rmtree(worse)
 
 
-def test_counts_and_log_have_no_customer(site: Site, client: httpx.Client) -> None:
+def test_counts_and_log_have_no_customer(site: ApiSite, client: httpx.Client) -> None:
     """Paths are those of the routes; the log has the client, the status and the time that it took."""
     client.get("/customers/secret-customer/features", headers={"X-Request-Id": "find-me"})
     client.get("/predict?customer=secret-customer")
@@ -451,9 +427,9 @@ def test_counts_and_log_have_no_customer(site: Site, client: httpx.Client) -> No
     assert "secret-customer" not in log + text
 
 
-def test_client_that_asks_too_often(site: Site, tmp_path: Path) -> None:
+def test_client_that_asks_too_often(site: ApiSite, tmp_path: Path) -> None:
     """429 with Retry-After; whoever asks less is not held up."""
-    environment, other = with_key({**site.environment, "CHURN_API_RATE_PER_S": "5"}, "predict", client="other")
+    environment, other = with_key({**site.environment, "CHURN_API_RATE_PER_S": "5"}, "predict", client="third")
     api = ApiProcess(environment, tmp_path / "api.log")
     try:
         api.wait()
@@ -468,7 +444,7 @@ def test_client_that_asks_too_often(site: Site, tmp_path: Path) -> None:
         api.kill()
 
 
-def test_several_processes_share_port_and_counts(site: Site, tmp_path: Path) -> None:
+def test_several_processes_share_port_and_counts(site: ApiSite, tmp_path: Path) -> None:
     """Every process answers; the counts are of all of them; all end when told to."""
     api = ApiProcess(site.environment, tmp_path / "api.log", "--workers", "2")
     try:
@@ -484,7 +460,7 @@ def test_several_processes_share_port_and_counts(site: Site, tmp_path: Path) -> 
 
 @pytest.mark.usefixtures("client")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_stop_answers_what_it_was_asked(site: Site, tmp_path: Path, number: int) -> None:
+def test_stop_answers_what_it_was_asked(site: ApiSite, tmp_path: Path, number: int) -> None:
     """A batch that is being streamed when the signal comes is finished; the exit code is 0."""
     api = ApiProcess(site.environment, tmp_path / "api.log")
     try:
@@ -502,7 +478,7 @@ def test_stop_answers_what_it_was_asked(site: Site, tmp_path: Path, number: int)
         api.kill()
 
 
-def test_start_that_cannot_be(churn: Churn, site: Site, tmp_path: Path) -> None:
+def test_start_that_cannot_be(churn: Churn, site: ApiSite, tmp_path: Path) -> None:
     """One line and exit code 2 for each thing that is missing or wrong."""
     file = tmp_path / "keys"
     file.write_text("# ours\nnot a key\n")
@@ -536,5 +512,5 @@ def test_key_is_made(churn: Churn) -> None:
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
 
 
-def _authorization(site: Site) -> str:
+def _authorization(site: ApiSite) -> str:
     return f"Authorization: {site.headers['Authorization']}\r\n"

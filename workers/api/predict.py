@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import msgspec
 
 from model.features import FEATURES
+from model.fold import counted_ms
 from model.scoring import feature_values
 from model.state import CustomerState, DamagedStateError
 from model.vector import Vectorizer
-from schemas.cloudevents import CUSTOMER_ID, CustomerId, Time, from_ms, to_ms
+from schemas.cloudevents import CUSTOMER_ID, CustomerId, Time, from_ms
 from schemas.http import BatchItem, CustomerFeatures
 from schemas.scores import Score
 from workers.api.batches import RETRY_AFTER_S, Answer, Answering, ByCustomer, ByFeatures
@@ -87,7 +88,7 @@ def asked_for(request: Request) -> tuple[str, int | None]:
     if CUSTOMER.name not in query:
         raise missing(CUSTOMER.name, CUSTOMER.expected)
     at = AT.parse(query[AT.name]) if AT.name in query else None
-    return CUSTOMER.parse(query[CUSTOMER.name]), None if at is None else to_ms(at)
+    return CUSTOMER.parse(query[CUSTOMER.name]), None if at is None else counted_ms(at)
 
 
 def stated(features: msgspec.Struct) -> dict[str, float]:
@@ -206,7 +207,7 @@ class Predict:
             raise row
         if isinstance(row.features, msgspec.Struct):
             return await self._answering.features.ask(ByFeatures(stated(row.features), request_id))
-        at_ms = to_ms(row.at) if isinstance(row.at, datetime) else None
+        at_ms = counted_ms(row.at) if isinstance(row.at, datetime) else None
         return await self._answering.customers.ask(ByCustomer(str(row.customer), at_ms, request_id))
 
 
