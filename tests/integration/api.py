@@ -98,10 +98,6 @@ class ApiSite:
         (child,) = Path(f"/proc/{self.api.process.pid}/task/{self.api.process.pid}/children").read_text().split()
         return int(child)
 
-    def wait_for_tokens(self) -> None:
-        """Wait until a client that asked too often may ask again as often as at the start."""
-        time.sleep(2)
-
     def close(self) -> None:
         """End everything."""
         self.client.close()

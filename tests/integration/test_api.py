@@ -195,8 +195,8 @@ def test_body_that_is_not_as_expected(client: httpx.Client, body: bytes, status:
 
 def test_body_of_another_type(client: httpx.Client) -> None:
     """415 that says what was expected."""
-    details = problem(client.post("/predict", content=b"{}"), 415, "wrong-content-type")
-    assert details.detail == "Content-Type is absent; expected application/json"
+    details = problem(client.post("/predict", data={"a": "b"}), 415, "wrong-content-type")
+    assert details.detail == "Content-Type is application/x-www-form-urlencoded; expected application/json"
     details = problem(client.post("/predict/batch", data={"a": "b"}), 415, "wrong-content-type")
     assert "application/x-ndjson" in details.detail
 

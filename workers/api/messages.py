@@ -80,11 +80,11 @@ class Request:
         return b"text/html" in self.headers.get(b"accept", b"")
 
     def content_type(self, *allowed: str) -> str:
-        """The type of the body; raises `ApiError` when it is not one of those allowed."""
-        sent = self.headers.get(b"content-type", b"").decode("latin-1")
+        """The type of the body, by default the first of those allowed; raises `ApiError` when it is none of them."""
+        sent = self.headers.get(b"content-type", allowed[0].encode()).decode("latin-1")
         kind = sent.partition(";")[0].strip().lower()
         if kind not in allowed:
-            raise ApiError("wrong-content-type", f"Content-Type is {sent or 'absent'}; expected {' or '.join(allowed)}")
+            raise ApiError("wrong-content-type", f"Content-Type is {sent}; expected {' or '.join(allowed)}")
         return kind
 
     async def body(self, content_type: str = JSON) -> bytes:

@@ -15,7 +15,10 @@ DESCRIPTION = """How likely a customer is to leave, and why: the same answer as 
 
 Send a key as `Authorization: Bearer KEY`, and an `X-Request-Id` of your own if you have one: it comes back, and is in
 the log. Errors are problem details (RFC 9457) that name the field, its value and what was expected."""
-_EITHER = [{"required": ["customer"]}, {"required": ["features"], "not": {"required": ["at"]}}]
+_EITHER = [
+    {"required": ["customer"], "not": {"required": ["features"]}},
+    {"required": ["features"], "not": {"anyOf": [{"required": ["customer"]}, {"required": ["at"]}]}},
+]
 
 
 def openapi(routes: Sequence[Route], version: str) -> dict[str, Any]:

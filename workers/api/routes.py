@@ -25,7 +25,7 @@ class Parameter(NamedTuple):
     def parse(self, text: str) -> Any:
         """The value; raises `ApiError`."""
         try:
-            return msgspec.convert(text, self.kind, strict=False)
+            return msgspec.convert(text, self.kind)
         except (msgspec.ValidationError, ValueError, OverflowError):
             raise invalid(self.name, text, self.expected) from None
 
