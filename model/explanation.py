@@ -14,7 +14,7 @@ from model.scoring import Scorer
 from model.vector import given
 from schemas.scores import Band, Score
 
-STEPS = 512  # the fewest in which a curve is searched between its first and its last knot
+STEPS = 200  # the fewest in which a curve is searched between its first and its last knot
 FRACTIONAL = {"months", "money"}  # what these count may be between two whole numbers; half a call is nothing to say
 
 
