@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from model.artifact import FeatureCurve
 from model.decision import BANDS
@@ -13,7 +14,8 @@ from model.scoring import Scorer
 from model.vector import given
 from schemas.scores import Band, Score
 
-STEPS = 512  # in which a curve is searched between its first and its last knot
+STEPS = 200  # the fewest in which a curve is searched between its first and its last knot
+FRACTIONAL = {"months", "money"}  # what these count may be between two whole numbers; half a call is nothing to say
 
 
 class FeaturePart(NamedTuple):
@@ -77,12 +79,23 @@ def _neighbours(band: Band) -> Iterator[tuple[Band, float, float]]:
 
 def _nearest(curve: FeatureCurve, part: FeaturePart, least: float, most: float) -> float | None:
     """The value nearest to the part's own at which the curve is in [least, most), of some hundred; None without one."""
-    grid = np.linspace(curve.knots[0], curve.knots[-1], STEPS)
-    if part.feature.categories:
-        grid = np.arange(len(part.feature.categories), dtype=np.float64)
-    grid = grid[(grid >= part.feature.low) & (grid <= part.feature.high)]
+    grid = _sayable(curve, part.feature)
     heights = curve.at(grid)
     fitting = grid[(heights >= least) & (heights < most)]
     if not len(fitting):
         return None
     return float(fitting[np.abs(fitting - part.value).argmin()])
+
+
+def _sayable(curve: FeatureCurve, feature: Feature) -> NDArray[np.float64]:
+    """Values over the whole curve that are round enough to be said: multiples of 1000, 10, 1 or 0.1, for example."""
+    if feature.categories:
+        return np.arange(len(feature.categories), dtype=np.float64)
+    first, last = max(curve.knots[0], feature.low), min(curve.knots[-1], feature.high)
+    power = math.floor(math.log10((curve.knots[-1] - curve.knots[0]) / STEPS))
+    if feature.unit not in FRACTIONAL:
+        power = max(power, 0)
+    step = 10.0**power
+    # Divided where the step is a fraction: 3 / 10 is 0.3, and 3 * 0.1 is a little more.
+    numbers = np.arange(math.ceil(first / step), math.floor(last / step) + 1, dtype=np.float64)
+    return numbers / 10.0**-power if power < 0 else numbers * step

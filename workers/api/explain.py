@@ -7,8 +7,9 @@ from schemas.scores import ModelRef
 from workers.api.batches import Answer, Answering, ByCustomer
 from workers.api.messages import JSON, Request, Response, answer
 from workers.api.models import Models
-from workers.api.pages import explanation_page, model_page
+from workers.api.pages import explanation_page, model_page, problem_page
 from workers.api.predict import AT, CUSTOMER, asked_for
+from workers.api.problems import ApiError
 from workers.api.routes import Route
 
 
@@ -31,9 +32,16 @@ class Explain:
 
     async def explain(self, request: Request) -> Response:
         """GET /explain."""
+        if not request.accepts_html():
+            return answer(await self._explanation(request))
+        try:
+            return explanation_page(await self._explanation(request))
+        except ApiError as error:  # a person who mistyped can try again
+            return problem_page(error)
+
+    async def _explanation(self, request: Request) -> Explanation:
         customer, at_ms = asked_for(request)
-        found = explanation(customer, await self._answering.customers.ask(ByCustomer(customer, at_ms, request.id)))
-        return explanation_page(found) if request.accepts_html() else answer(found)
+        return explanation(customer, await self._answering.customers.ask(ByCustomer(customer, at_ms, request.id)))
 
     async def model(self, request: Request) -> Response:
         """GET /model."""
