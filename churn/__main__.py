@@ -11,6 +11,7 @@ COMMANDS = {
     "demo": "the whole system on real data, live in the terminal",
     "score": "the scoring worker: events in, scores out",
     "api": "the same answers over HTTP",
+    "predict": "ask the API",
     "key": "make a key for a client of the API",
     "topics": "create and check the topics",
     "doctor": "find out what is wrong, and what to do about it",

@@ -11,7 +11,7 @@ from churn.errors import UserError
 
 Money = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
-_SECRET = {"kafka_sasl_password", "redis_url"}  # what is never shown
+_SECRET = {"kafka_sasl_password", "redis_url", "api_key"}  # what is never shown
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 
 
@@ -89,6 +89,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=_variable):
     api_origins: str = ""
     # whether the API logs each request
     api_access_log: bool = True
+    # where `churn predict` asks
+    api_url: Name = "http://127.0.0.1:8000"
+    # the key of `churn predict`; never shown
+    api_key: str = ""
     # what is lost when a customer leaves
     customer_value: Money = 500.0
     # of a discount, paid to everybody who takes it

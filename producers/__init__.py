@@ -1,1 +1,1 @@
-"""What upstream applications and the call center's system take: a client for events, a reader of scores, a replay."""
+"""What others take: a client for events, one for predictions over HTTP, a reader of scores, a replay."""

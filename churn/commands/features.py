@@ -6,11 +6,11 @@ import click
 import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from churn.errors import UserError
 from churn.parts import broker_errors, feature_store, kafka_admin, partitions, store_errors
 from churn.settings import Settings
+from churn.tables import feature_table
 from model.features import FEATURES
 from model.scoring import feature_values
 from model.vector import Vectorizer
@@ -44,15 +44,7 @@ def show(customer: str, as_json: bool) -> None:
     if as_json:
         click.echo(msgspec.json.encode(CustomerFeatures(customer, from_ms(state.newest_ms), cells)))
         return
-    table = Table(
-        "feature", "value", "unit", "age", "freshness", title=f"{customer} as of {from_ms(state.newest_ms):%F %T} UTC"
-    )
-    for f in FEATURES:
-        cell = cells[f.name]
-        age = "" if cell.age_s is None else f"{cell.age_s / 86_400:,.1f} days"
-        value = "" if cell.value is None else f"{cell.value:,g}"
-        table.add_row(f.name, value, f.unit, age, cell.freshness)
-    Console().print(table)
+    Console().print(feature_table(cells, f"{customer} as of {from_ms(state.newest_ms):%F %T} UTC"))
 
 
 @features.command()

@@ -22,8 +22,8 @@ from workers.store import FeatureStore
 class ApiProcess:
     """A `churn api` process; its log goes to `log`."""
 
-    def __init__(self, environment: Mapping[str, str], log: Path, *arguments: str) -> None:
-        self.log, self.port = log, free_port()
+    def __init__(self, environment: Mapping[str, str], log: Path, *arguments: str, port: int | None = None) -> None:
+        self.log, self.port = log, port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         command = [sys.executable, "-m", "churn", "api", "--port", str(self.port), *arguments]
         with log.open("ab") as file:

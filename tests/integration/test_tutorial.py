@@ -32,7 +32,7 @@ def test_every_command_works_in_order(commands: Path, tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "producers").symlink_to(ROOT / "producers")
     blocks: list[str] = re.findall(r"^```sh\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
-    code, said, told = _run("".join(blocks), folder, _environment(commands))
+    code, said, told = _run("".join(blocks), folder, environment_of(commands))
     log = folder / "score.log"
     assert code == 0, f"{said}\n{told}\n{log.read_text()[-3000:] if log.exists() else ''}"
     words = " ".join(said.split())
@@ -68,7 +68,7 @@ def _run(script: str, folder: Path, environment: dict[str, str]) -> tuple[int, s
         return shell.returncode, said, told
 
 
-def _environment(commands: Path) -> dict[str, str]:
+def environment_of(commands: Path) -> dict[str, str]:
     """A shell that knows of no stack but may use Docker as this run does."""
     ours = ("CHURN_", "KAFKA_", "REDIS_URL")
     clean = {name: value for name, value in os.environ.items() if not name.startswith(ours)}

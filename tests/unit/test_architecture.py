@@ -28,6 +28,10 @@ BEHIND = {
     "sklearn": {"model/training.py", "model/metrics.py", "churn/training.py"},
     "docker": {"churn/stack/"},
     "testcontainers": {"churn/stack/"},
+    "httpx": {"producers/predictions.py"},
+    "granian": {"churn/commands/api.py"},
+    "prometheus_client": {"workers/api/metrics.py"},
+    "jinja2": {"workers/api/pages.py"},
 }
 FILES = sorted(path for package in MAY_IMPORT for path in (ROOT / package).rglob("*.py"))
 

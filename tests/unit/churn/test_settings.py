@@ -66,7 +66,11 @@ def test_needed_but_unset_is_named() -> None:
 
 def test_secret_is_not_shown() -> None:
     """Neither an error nor the settings themselves show a password."""
-    secrets = {"KAFKA_SASL_PASSWORD": "hunter2", "REDIS_URL": "redis://:hunter2@redis:6379/0"}
+    secrets = {
+        "KAFKA_SASL_PASSWORD": "hunter2",
+        "REDIS_URL": "redis://:hunter2@redis:6379/0",
+        "CHURN_API_KEY": "hunter2",
+    }
     settings = Settings.load(secrets)
     assert "hunter2" not in repr(settings)
     assert settings.environment()["KAFKA_SASL_PASSWORD"] == "hunter2"
