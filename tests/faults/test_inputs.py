@@ -26,9 +26,9 @@ from schemas.scores import ChurnScored, decode_score
 from schemas.topics import DEAD_LETTERS, EVENTS, SCORES
 from tests.conftest import PARTITIONS
 from tests.faults.conftest import Times
+from tests.faults.load import EVENTS as RECORDS
 from tests.faults.load import START, Record, load
 from tests.faults.site import Site, assert_ends_exact
-from tests.faults.test_workers import EVENTS as RECORDS
 from tests.faults.test_workers import QUICK
 from tests.integration.worker import read, redis_contents
 from workers.scoring.records import LARGEST_BYTES
