@@ -9,18 +9,19 @@ import pytest
 from schemas.topics import SCORES
 from tests.faults.conftest import Times
 from tests.faults.load import EVENTS, load, load_for
-from tests.faults.process import Fault, quick
+from tests.faults.process import Behaviour, Fault, quick
 from tests.faults.site import WORKERS, Site, assert_ends_exact, assert_exact, eventually
 from tests.faults.test_workers import QUICK, SMALL
 
 
 def test_row_04_asked_to_stop_with_kafka_down(site: Site, times: Times, random: Random) -> None:
     """SIGTERM while no broker answers: the end within 30 s, and after a restart nothing is lost."""
+    patient = Behaviour(pace_s=0.1, session_timeout_ms=2_000)  # with the time-outs of which the 30 s are made
     rounds = times(5, 1)
     records = load_for(rounds)
     expected = site.prepare(records, rounds=rounds)
     for _ in range(rounds):
-        workers = [site.start_worker(QUICK, batch=SMALL) for _ in range(2)]
+        workers = [site.start_worker(patient, batch=SMALL) for _ in range(2)]
         site.wait_busy()
         time.sleep(random.uniform(0, 0.3))
         site.brokers[0].process.kill()
@@ -68,12 +69,14 @@ def test_row_06_one_of_three_brokers_killed(cluster: Site, times: Times, random:
     expected = cluster.prepare(records, rounds=2 * rounds)
     workers = [cluster.start_worker(QUICK, batch=SMALL) for _ in range(WORKERS)]
     for place in ((SCORES, 0), ("__transaction_state", 0)) * rounds:
+        for broker in cluster.brokers:
+            broker.wait()
         cluster.wait_busy(90)
         time.sleep(random.uniform(0, 0.3))
         victim = cluster.brokers[cluster.leader(*place) - 1]
         victim.process.kill()
         cluster.wait_going(90)
-        victim.start()
+        victim.launch()
     assert_ends_exact(cluster, expected, len(records), workers, timeout_s=300)
 
 
