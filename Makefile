@@ -11,7 +11,7 @@ demo: $(READY) ## the whole system on real data, live in the terminal
 	@$(BIN)/churn demo
 
 test: $(READY) lint ## every test, with line and branch coverage of 100%
-	$(BIN)/python -m pytest --cov --cov-report=term
+	$(BIN)/python -m pytest --cov --cov-report=term --numprocesses auto --dist worksteal
 
 test-unit: $(READY) ## the fast tests: no Kafka, no Redis
 	$(BIN)/python -m pytest tests/unit

@@ -1,6 +1,7 @@
 """A real Kafka and a real Redis for the tests that need them, on the ladder of `churn stack`."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,8 +10,10 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
+from hypothesis import HealthCheck
 from redis import Redis
 
 from churn.settings import Settings
@@ -31,19 +34,44 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """Take Ctrl-C even when a shell started us in the background, which ignores it for us and for all that we start."""
+    """Take Ctrl-C even when a shell started us in the background, which ignores it for us and for all that we start.
+
+    And let no example of a property fail for being slow: that depends on what else the machine does.
+    """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    hypothesis.settings.load_profile("patient")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Into how many processes `--numprocesses auto` parts the tests: they wait more than they work.
+
+    Services that were given cannot be shared: each test empties them.
+    """
+    settings = Settings.load()
+    return 1 if settings.kafka_bootstrap_servers or settings.redis_url else 3
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Tell the process that prints on what this one stood, where several share the tests."""
+    if (output := getattr(session.config, "workeroutput", None)) is not None:
+        output["rungs"] = _rungs
+
+
+def pytest_testnodedown(node: Any) -> None:
+    """Take what a process told that is at its end."""
+    _rungs.extend(getattr(node, "workeroutput", {}).get("rungs", []))  # one that crashed tells nothing
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Say at the end which rungs of the ladder the run stood on."""
-    for line in dict.fromkeys(_rungs):
+    for line in dict.fromkeys(re.sub(r",? at \S+$", "", rung) for rung in _rungs):
         terminalreporter.write_line(f"stood on: {line}", bold=True)
 
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """One Kafka and one Redis for the whole run."""
+    """One Kafka and one Redis for the whole run of this process."""
     settings = Settings.load()
     with ladder.running(
         tmp_path_factory.mktemp("stack"),

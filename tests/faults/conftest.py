@@ -2,9 +2,8 @@
 
 import logging
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from random import Random
-from typing import Any
 
 import pytest
 
@@ -60,16 +59,13 @@ def times(request: pytest.FixtureRequest, record_property: Callable[[str, object
     return choose
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Generator[None, Any, Any]:  # noqa: ARG001 - pytest names them
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Keep what came of a row."""
-    report = yield
     if report.when == "call":
         table.add(report)
-    return report
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write the table where it was asked for."""
-    if session.config.getoption("--faults-record"):
+    """Write the table where it was asked for, by the process that has every report where several share the tests."""
+    if session.config.getoption("--faults-record") and not hasattr(session.config, "workerinput"):
         table.record()

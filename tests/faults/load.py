@@ -26,6 +26,9 @@ START = datetime(2025, 3, 1, tzinfo=UTC)
 STEP = timedelta(minutes=1)
 LATE = timedelta(days=3)
 
+EVENTS = 6_000  # of a short run
+SHARE = 2_000  # what a round of a long run gets: in hand for a second or two
+
 Record = tuple[bytes | None, bytes | None]
 
 
@@ -33,6 +36,11 @@ Record = tuple[bytes | None, bytes | None]
 def load(events: int, seed: int = 1) -> tuple[Record, ...]:
     """(key, value) of each event; each customer has some sixty, more than a state remembers the ids of."""
     return tuple((event.subject.encode(), encode(event)) for event in _events(events, Random(seed)))
+
+
+def load_for(rounds: int) -> tuple[Record, ...]:
+    """Enough for a share a round, and one to begin with; of few rounds the load that has its clean run already."""
+    return load(EVENTS if rounds < 5 else SHARE * (rounds + 1))
 
 
 def _events(events: int, random: Random) -> Iterator[Event]:

@@ -33,6 +33,7 @@ class Behaviour(msgspec.Struct, frozen=True, kw_only=True):
     session_timeout_ms: int = log.SESSION_TIMEOUT_MS
     between_polls_ms: int = log.MOST_BETWEEN_POLLS_MS
     transaction_timeout_ms: int = transactions.TRANSACTION_TIMEOUT_MS
+    offsets_deadline_s: float = transactions.OFFSETS_DEADLINE_S
 
 
 def _trigger(fault: Fault) -> Callable[[], None]:
@@ -59,13 +60,16 @@ def _paced(pace_s: float, then: Callable[[], None]) -> Callable[[], None]:
 
 def quick(fault: Fault | None = None) -> Behaviour:
     """A worker with short time-outs, so that a short run is short, and ten batches a second at most."""
-    return Behaviour(fault=fault, pace_s=0.1, session_timeout_ms=2_000, transaction_timeout_ms=4_000)
+    return Behaviour(
+        fault=fault, pace_s=0.1, session_timeout_ms=2_000, transaction_timeout_ms=4_000, offsets_deadline_s=7.0
+    )
 
 
 if __name__ == "__main__":
     behaviour = msgspec.json.decode(sys.argv[1], type=Behaviour)
     log.SESSION_TIMEOUT_MS, log.MOST_BETWEEN_POLLS_MS = behaviour.session_timeout_ms, behaviour.between_polls_ms
     transactions.TRANSACTION_TIMEOUT_MS = behaviour.transaction_timeout_ms
+    transactions.OFFSETS_DEADLINE_S = behaviour.offsets_deadline_s
     if behaviour.fault:
         failpoints.armed[behaviour.fault.point] = _trigger(behaviour.fault)
     if behaviour.pace_s:

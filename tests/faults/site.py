@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
@@ -109,7 +109,8 @@ class Site:
         self.redis = LocalRedis(folder / "redis")
         self.redis_proxy = Proxy(self.redis.port)
         self.workers: list[FaultyWorker] = []
-        self._started = 0
+        self._started = self._published = 0
+        self._shares: Iterator[Sequence[Record]] = iter(())
 
     @property
     def kafka(self) -> str:
@@ -151,6 +152,7 @@ class Site:
         for proxy in (*self.kafka_proxies, self.redis_proxy):
             proxy.release()
             proxy.delay_s = proxy.loss = 0.0
+        self._published, self._shares = 0, iter(())
         with self.client() as redis:
             redis.flushall()
         admin = AdminClient({"bootstrap.servers": self.kafka})
@@ -198,7 +200,11 @@ class Site:
 
     def publish(self, records: Iterable[Record]) -> None:
         """Put records into `customer.events`, past every proxy."""
-        publish(self.kafka, records)
+        self._published += publish(self.kafka, records)
+
+    def feed(self) -> None:
+        """Publish the next share, if one is left."""
+        self.publish(next(self._shares, ()))
 
     def applied(self) -> int:
         """How many records the states in Redis are of; 0 while Redis does not answer."""
@@ -218,15 +224,16 @@ class Site:
             applied = [decode_applied(redis.get(applied_key(partition))) for partition in range(PARTITIONS)]
         return all((offset or 0) <= committed.get(partition, 0) for partition, offset in enumerate(applied))
 
-    def wait_going(self, records: int, timeout_s: float = 60) -> None:
-        """Wait until work goes on from where it is now, or all `records` are done."""
+    def wait_going(self, timeout_s: float = 60) -> None:
+        """Wait until work goes on from where it is now, or all that is published is done."""
         done = self.applied()
-        eventually("work goes on", lambda: self.applied() > done or done >= records, timeout_s, self.tell)
+        eventually("work goes on", lambda: self.applied() > done or done >= self._published, timeout_s, self.tell)
 
-    def wait_busy(self, records: int, timeout_s: float = 60) -> None:
-        """Wait until work goes on; of `records` there must be some left."""
-        self.wait_going(records, timeout_s)
-        assert self.applied() < records, "nothing is left to do"
+    def wait_busy(self, timeout_s: float = 60) -> None:
+        """Publish the next share and wait until work goes on; some must be left to do."""
+        self.feed()
+        self.wait_going(timeout_s)
+        assert self.applied() < self._published, "nothing is left to do"
 
     def wait_applied(self, least: int, timeout_s: float = 90) -> None:
         """Wait until the states are of so many records; every worker that was not made to fail must live."""
@@ -269,12 +276,18 @@ class Site:
             contents = redis_contents(redis)
         return Found(outputs, {key: _digest(value) for key, value in contents.items()})
 
-    def prepare(self, records: tuple[Record, ...]) -> Found:
-        """Empty the site and publish `records`; returns what a clean run makes of them."""
+    def prepare(self, records: tuple[Record, ...], *, rounds: int = 0) -> Found:
+        """Empty the site and publish `records`; returns what a clean run makes of them.
+
+        With `rounds` only a share of them is published, and another with each `feed` or `wait_busy`, of which there are
+        to be as many: however fast the machine is, there is work to do in every round.
+        """
         if records not in _CLEAN_RUNS:
             _CLEAN_RUNS[records] = self.clean_run(records)
         self.clear()
-        self.publish(records)
+        size = -(-len(records) // (rounds + 1))
+        self._shares = (records[start : start + size] for start in range(0, len(records), size))
+        self.feed()
         return _CLEAN_RUNS[records]
 
     def clean_run(self, records: Sequence[Record]) -> Found:

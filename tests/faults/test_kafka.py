@@ -8,19 +8,21 @@ import pytest
 
 from schemas.topics import SCORES
 from tests.faults.conftest import Times
-from tests.faults.load import load
-from tests.faults.process import Fault, quick
+from tests.faults.load import EVENTS, load, load_for
+from tests.faults.process import Behaviour, Fault, quick
 from tests.faults.site import WORKERS, Site, assert_ends_exact, assert_exact, eventually
-from tests.faults.test_workers import EVENTS, QUICK, SMALL
+from tests.faults.test_workers import QUICK, SMALL
 
 
 def test_row_04_asked_to_stop_with_kafka_down(site: Site, times: Times, random: Random) -> None:
     """SIGTERM while no broker answers: the end within 30 s, and after a restart nothing is lost."""
-    records = load(EVENTS)
-    expected = site.prepare(records)
-    for _ in range(times(5, 1)):
-        workers = [site.start_worker(QUICK, batch=SMALL) for _ in range(2)]
-        site.wait_busy(len(records))
+    patient = Behaviour(pace_s=0.1, session_timeout_ms=2_000)  # with the time-outs of which the 30 s are made
+    rounds = times(5, 1)
+    records = load_for(rounds)
+    expected = site.prepare(records, rounds=rounds)
+    for _ in range(rounds):
+        workers = [site.start_worker(patient, batch=SMALL) for _ in range(2)]
+        site.wait_busy()
         time.sleep(random.uniform(0, 0.3))
         site.brokers[0].process.kill()
         for worker in workers:
@@ -37,15 +39,15 @@ def test_row_04_asked_to_stop_with_kafka_down(site: Site, times: Times, random: 
 def test_row_05_broker_restarted_and_killed(site: Site, times: Times, random: Random) -> None:
     """The one broker is restarted in good order, then killed, in mid-work: working again within 60 s."""
     rounds = times(5, 1)
-    records = load(EVENTS if rounds < 5 else 60_000)
-    expected = site.prepare(records)
+    records = load_for(2 * rounds)
+    expected = site.prepare(records, rounds=2 * rounds)
     workers = [site.start_worker(QUICK, batch=SMALL) for _ in range(WORKERS)]
     for end in (site.brokers[0].stop, site.brokers[0].process.kill) * rounds:
-        site.wait_busy(len(records))
+        site.wait_busy()
         time.sleep(random.uniform(0, 0.3))
         end()
         site.brokers[0].start()
-        site.wait_going(len(records))
+        site.wait_going()
     assert_ends_exact(site, expected, len(records), workers, timeout_s=300)
 
 
@@ -63,16 +65,18 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def test_row_06_one_of_three_brokers_killed(cluster: Site, times: Times, random: Random) -> None:
     """The leader of a partition, then the coordinator of a transaction, is killed: working again within 90 s."""
     rounds = times(5, 1)
-    records = load(EVENTS if rounds < 5 else 60_000)
-    expected = cluster.prepare(records)
+    records = load_for(2 * rounds)
+    expected = cluster.prepare(records, rounds=2 * rounds)
     workers = [cluster.start_worker(QUICK, batch=SMALL) for _ in range(WORKERS)]
     for place in ((SCORES, 0), ("__transaction_state", 0)) * rounds:
-        cluster.wait_busy(len(records), 90)
+        for broker in cluster.brokers:
+            broker.wait()
+        cluster.wait_busy(90)
         time.sleep(random.uniform(0, 0.3))
         victim = cluster.brokers[cluster.leader(*place) - 1]
         victim.process.kill()
-        cluster.wait_going(len(records), 90)
-        victim.start()
+        cluster.wait_going(90)
+        victim.launch()
     assert_ends_exact(cluster, expected, len(records), workers, timeout_s=300)
 
 
@@ -82,7 +86,7 @@ def test_row_07_broker_paused(site: Site, times: Times) -> None:
     records = load(EVENTS)
     expected = site.prepare(records)
     workers = [site.start_worker(QUICK, batch=SMALL) for _ in range(WORKERS)]
-    site.wait_busy(len(records))
+    site.wait_busy()
     site.brokers[0].process.pause()
     time.sleep(pause_s)
     site.brokers[0].process.resume()
@@ -95,7 +99,7 @@ def test_row_12_network_parted(site: Site, times: Times) -> None:
     records = load(EVENTS)
     expected = site.prepare(records)
     workers = [site.start_worker(QUICK, proxied=True, batch=SMALL) for _ in range(WORKERS)]
-    site.wait_busy(len(records))
+    site.wait_busy()
     site.kafka_proxies[0].hold()
     time.sleep(parted_s)
     site.kafka_proxies[0].release()
@@ -114,16 +118,18 @@ def test_row_12_network_slow_and_lossy(site: Site, times: Times) -> None:
 
 def test_row_12_connections_reset_during_a_commit(site: Site, times: Times) -> None:
     """Every connection is reset while a worker commits."""
-    records = load(EVENTS)
-    expected = site.prepare(records)
-    for nth in range(times(10, 1)):
+    resets = times(10, 1)
+    records = load_for(resets)
+    expected = site.prepare(records, rounds=resets)
+    for nth in range(resets):
+        site.feed()
         fault = Fault(point="commit", nth=2 + nth, does="pause")
         worker = site.start_worker(quick(fault), proxied=True, batch=SMALL)
         eventually("it is about to commit", worker.is_paused, 60, site.tell)
         worker.resume()
         time.sleep(0.002 * nth)
         site.kafka_proxies[0].cut()
-        site.wait_going(len(records))
+        site.wait_going()
         assert worker.stop() == 0
     site.start_worker(QUICK)
     site.wait_applied(len(records))

@@ -10,9 +10,9 @@ import pytest
 from schemas.partitioning import partition_of
 from tests.conftest import PARTITIONS
 from tests.faults.conftest import Times
-from tests.faults.load import load
+from tests.faults.load import EVENTS, load, load_for
 from tests.faults.site import FaultyWorker, Site, assert_exact, eventually
-from tests.faults.test_workers import EVENTS, QUICK, SMALL
+from tests.faults.test_workers import QUICK, SMALL
 from workers.keys import applied_key, customer_key
 
 Outage = Callable[[Site, float], None]
@@ -54,7 +54,7 @@ def test_row_14_redis_away(site: Site, times: Times, outage: Outage) -> None:
     records = load(EVENTS)
     expected = site.prepare(records)
     workers = [site.start_worker(QUICK, proxied=True, batch=SMALL) for _ in range(2)]
-    site.wait_busy(len(records))
+    site.wait_busy()
     outage(site, seconds)
     site.wait_applied(len(records))
     _ended_well(workers)
@@ -63,12 +63,13 @@ def test_row_14_redis_away(site: Site, times: Times, outage: Outage) -> None:
 
 def test_row_14_flushed(site: Site, times: Times, random: Random) -> None:
     """FLUSHALL under load and at rest: the same bytes come back."""
-    records = load(EVENTS)
-    expected = site.prepare(records)
+    rounds = times(5, 1)
+    records = load_for(rounds)
+    expected = site.prepare(records, rounds=rounds)
     workers = [site.start_worker(QUICK, batch=SMALL) for _ in range(2)]
     with site.client() as redis:
-        for _ in range(times(5, 1)):
-            site.wait_busy(len(records))
+        for _ in range(rounds):
+            site.wait_busy()
             time.sleep(random.uniform(0, 0.3))
             redis.flushall()
         site.wait_applied(len(records))

@@ -8,13 +8,12 @@ import pytest
 
 from schemas.topics import SCORES
 from tests.faults.conftest import Times
-from tests.faults.load import load
+from tests.faults.load import EVENTS, load, load_for
 from tests.faults.process import Behaviour, Fault, quick
 from tests.faults.site import WORKERS, FaultyWorker, Site, assert_ends_exact, assert_exact, eventually
 from tests.integration.worker import read
 from workers.failpoints import POINTS, Point
 
-EVENTS = 6_000  # of a short run
 SMALL, TINY = 100, 20  # records in a batch, so that a short run has many
 QUICK = quick()
 
@@ -22,15 +21,15 @@ QUICK = quick()
 def test_row_01_killed_at_random(site: Site, times: Times, random: Random) -> None:
     """`kill -9` of one worker of three at a random moment, and another in its place, again and again."""
     kills = times(50, 4)
-    records = load(EVENTS if kills < 50 else 100_000)
-    expected = site.prepare(records)
+    records = load_for(kills)
+    expected = site.prepare(records, rounds=kills)
     workers = [site.start_worker(QUICK, batch=TINY) for _ in range(WORKERS)]
     for _ in range(kills):
-        site.wait_busy(len(records))
+        site.wait_busy()
         time.sleep(random.uniform(0, 0.3))
         workers.pop(random.randrange(WORKERS)).kill()
         workers.append(site.start_worker(QUICK, batch=TINY))
-    site.wait_going(len(records))
+    site.wait_going()
     assert_ends_exact(site, expected, len(records), workers, timeout_s=300)
 
 
@@ -45,18 +44,18 @@ def test_row_02_killed_at_a_point(site: Site, times: Times, random: Random, poin
         eventually("it is dead", worker.is_dead, 60, site.tell)
         assert site.is_behind(), "Redis is ahead of the log"
     assert site.applied() < len(records), "it was done before it was killed"
-    last = site.start_worker(QUICK, worker_id="same", batch=SMALL)
+    last = site.start_worker(QUICK, worker_id="same")
     assert_ends_exact(site, expected, len(records), [last])
 
 
 def test_row_03_asked_to_stop_under_load(site: Site, times: Times, random: Random) -> None:
     """SIGTERM under load: exit code 0 within 30 s."""
     stops = times(20, 4)
-    records = load(EVENTS if stops < 20 else 100_000)
-    expected = site.prepare(records)
+    records = load_for(stops)
+    expected = site.prepare(records, rounds=stops)
     workers = [site.start_worker(QUICK, batch=SMALL) for _ in range(2)]
     for _ in range(stops):
-        site.wait_busy(len(records))
+        site.wait_busy()
         time.sleep(random.uniform(0, 0.3))
         assert workers.pop(0).stop(30) == 0
         workers.append(site.start_worker(QUICK, batch=SMALL))
@@ -66,9 +65,10 @@ def test_row_03_asked_to_stop_under_load(site: Site, times: Times, random: Rando
 def test_row_08_zombie(site: Site, times: Times, random: Random) -> None:
     """Paused in mid-batch until its partitions are another's, then continued: it commits and writes nothing."""
     zombies = times(10, 2)
-    records = load(EVENTS if zombies < 10 else 30_000)
-    expected = site.prepare(records)
+    records = load_for(zombies)
+    expected = site.prepare(records, rounds=zombies)
     for n in range(zombies):
+        site.feed()
         point: Point = random.choice(POINTS) if n else "write"
         fault = Fault(point=point, nth=random.randrange(2, 5), does="pause")
         done = site.applied()
@@ -103,9 +103,9 @@ def test_row_10_rebalance_storm(
 ) -> None:
     """A worker joins or leaves every 2 s: at least a fifth of the undisturbed rate."""
     seconds = times(180, 12)
-    records = load(4_000 + 500 * seconds)
+    records = load(3_000 + 250 * seconds)
     expected = site.prepare(records)
-    steady = [site.start_worker(QUICK, batch=TINY) for _ in range(2)]
+    steady = [site.start_worker(QUICK, batch=TINY // 2) for _ in range(2)]
     site.wait_applied(500)
     undisturbed = _rate(site, 3)
     extra: list[FaultyWorker] = []
@@ -114,7 +114,8 @@ def test_row_10_rebalance_storm(
         if extra:
             assert extra.pop(random.randrange(len(extra))).stop() == 0
         else:
-            extra.append(site.start_worker(QUICK, batch=TINY))
+            extra.append(site.start_worker(QUICK, batch=TINY // 2))
+            extra[0].wait_for(" progress ")  # earlier a SIGTERM just ends it
         time.sleep(2)
     rate = (site.applied() - done) / (time.monotonic() - began_s)
     assert rate > 0.2 * undisturbed

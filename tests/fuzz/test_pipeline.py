@@ -106,7 +106,7 @@ def check_by_schema(output: Output) -> None:
         LETTER_SCHEMA.validate(msgspec.to_builtins(added(output)))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(_records, st.data())
 def test_every_record_comes_to_one_whole_output(records: list[Record], data: Any) -> None:
     """In batches however cut, with the states stored between them."""
@@ -122,7 +122,7 @@ def test_every_record_comes_to_one_whole_output(records: list[Record], data: Any
     assert published == len(records)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(_valid, _arrivals)
 def test_event_in_the_future_is_answered_with_its_date(event: Any, arrived_ms: int) -> None:
     """The date in the problem is the event's, in the event's own time zone."""

@@ -30,7 +30,8 @@ from tests.integration.test_scoring import StartWorker, made_up_events, start_wo
 from tests.integration.worker import read
 from workers import deadletters
 from workers.admin import BrokerError, KafkaAdmin
-from workers.deadletters import DeadLetters
+from workers.deadletters import DeadLetters, DeadLettersError
+from workers.letters import BATCH_LETTERS
 
 __all__ = ["start_worker"]  # a fixture that is used here too
 
@@ -187,6 +188,20 @@ def test_two_at_once_send_each_letter_once(churn: Churn, environment: dict[str, 
     assert errors.startswith(f"churn: {ENDED}; before that: replayed ")
     assert errors.count("\n") == 1
     assert second.returncode == 0, second
+    assert replayed_values(stack.kafka.address) == {b"%d" % number: 1 for number in range(count)}
+
+
+def test_second_ends_the_first_between_two_transactions(stack: Stack) -> None:
+    """Whoever decides is ended by who decides next, at whatever step it is; each letter is decided once."""
+    count = bury(stack.kafka.address, many(BATCH_LETTERS + 1))
+    letters = DeadLetters({"bootstrap.servers": stack.kafka.address}, {DEAD_LETTERS: 1, DECISIONS: 1})
+    everything = [Place(0, offset) for offset in range(count)]
+    first = letters.decide("replayed", everything)
+    assert next(first) == {"replayed": BATCH_LETTERS}
+    second = sum(letters.decide("replayed", everything), Counter[str]())
+    assert second == {"already replayed": BATCH_LETTERS, "replayed": 1}
+    with pytest.raises(DeadLettersError, match=ENDED):
+        next(first)
     assert replayed_values(stack.kafka.address) == {b"%d" % number: 1 for number in range(count)}
 
 

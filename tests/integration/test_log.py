@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 from kafka import KafkaProducer
 
@@ -17,11 +17,12 @@ from churn.stack.kafka import LocalKafka
 from churn.stack.record import Stack
 from schemas.topics import EVENTS, SCORES
 from tests.integration.worker import read
+from workers import failpoints
 from workers.scoring import log as log_module
 from workers.scoring import transactions
 from workers.scoring.log import Bounds, Log
 from workers.scoring.records import Record
-from workers.scoring.transactions import LogError, Output
+from workers.scoring.transactions import FencedError, LogError, Output, Transactions
 
 MakeLog = Callable[..., Log]
 
@@ -115,6 +116,24 @@ def test_older_of_two_with_one_id_is_fenced(stack: Stack, make_log: MakeLog) -> 
         first.publish([output(3)], {0: 2})
     assert len(read(stack.kafka.address, SCORES, least=2)) == 2
     assert first.bounds([0])[0].committed == 2
+
+
+def test_commit_that_fails_while_another_takes_the_id(
+    stack: Stack, make_log: MakeLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The broker may call it an unknown error; that the id was taken comes out all the same."""
+    first = make_log("same")
+    first.publish([output(1)], {0: 0})
+    other = Transactions(first._transactions._config["transactional.id"], {"bootstrap.servers": stack.kafka.address})
+
+    def taken() -> None:
+        other.open()
+        raise KafkaException(KafkaError(KafkaError.UNKNOWN))
+
+    monkeypatch.setitem(failpoints.armed, "commit", taken)
+    with pytest.raises(FencedError, match=r"Kafka: .*(fenced|epoch)"):
+        first.publish([output(2)], {0: 1})
+    assert len(read(stack.kafka.address, SCORES, least=1)) == 1
 
 
 def test_transaction_that_cannot_be_is_aborted(stack: Stack, make_log: MakeLog) -> None:

@@ -88,20 +88,25 @@ class Transactions:
             self._producer = None
             raise LogError(f"Kafka: offsets were not taken within {OFFSETS_DEADLINE_S:g} s") from None
         except KafkaException as error:
-            self._abort(producer, error)
-            raise (FencedError if error.args[0].code() in _FENCED else LogError)(said(error)) from None
+            cause = self._abort(producer, error)
+            raise (FencedError if cause.args[0].code() in _FENCED else LogError)(said(cause)) from None
 
-    def _abort(self, producer: Producer, error: KafkaException) -> None:
-        """Abort, or throw the producer away where it cannot abort any more."""
+    def _abort(self, producer: Producer, error: KafkaException) -> KafkaException:
+        """Abort, or throw the producer away where it cannot abort any more; returns the error that tells most.
+
+        A commit just when another takes the id may fail with nothing but an unknown error: the abort tells why.
+        """
         if not error.args[0].fatal():
             try:
                 _insist(producer.abort_transaction)
-            except KafkaException as second:  # pragma: no cover - a broker that dies between commit and abort
+            except KafkaException as second:
                 logger.warning("the transaction cannot be aborted", extra={"error": said(second)})
+                error = second
             else:
-                return
+                return error
         producer.purge()
         self._producer = None
+        return error
 
 
 def _produce(producer: Producer, output: Output) -> None:
