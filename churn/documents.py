@@ -1,14 +1,20 @@
 """Reference pages made from the code: `python -m churn.documents` writes them, a test fails when they drift."""
 
 import inspect
+import json
 import re
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from churn.settings import Settings
 from model.declaration import Feature
 from model.features import FEATURES
+from workers.api.health import HealthChecks
+from workers.api.openapi import openapi
+from workers.api.table import documented_routes
 
 DOCS = Path(__file__).parent.parent / "docs" / "reference"
 _NOTE = "<!-- Written by `make schemas`; change the code instead. -->\n"
@@ -39,6 +45,14 @@ def features_page() -> str:
     return f"{_NOTE}# Features\n\n{rule}\n\n{head}\n" + "\n".join(rows) + "\n"
 
 
+def openapi_document() -> str:
+    """What `/openapi.json` says at the default settings; no handler is called for it."""
+    nothing: Any = None
+    health = HealthChecks(nothing, nothing)
+    routes = documented_routes(nothing, nothing, health, version("churn"), Settings().api_batch_rows)
+    return json.dumps(openapi(routes, version("churn")), indent=2, ensure_ascii=False) + "\n"
+
+
 def _default(value: object) -> str:
     return "" if value in {None, ""} else f"`{value}`"
 
@@ -64,7 +78,7 @@ def main() -> None:
 
 def pages() -> dict[str, str]:
     """Every page by its file name."""
-    return {"settings.md": settings_page(), "features.md": features_page()}
+    return {"settings.md": settings_page(), "features.md": features_page(), "openapi.json": openapi_document()}
 
 
 if __name__ == "__main__":

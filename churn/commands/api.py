@@ -74,28 +74,19 @@ def application(settings: Settings, keys: Keys, folder: str) -> Any:
     # Imported here, so that the library of the metrics finds its folder.
     from workers.api.app import Admission, Api  # noqa: PLC0415
     from workers.api.batches import Answering  # noqa: PLC0415
-    from workers.api.docs import Docs  # noqa: PLC0415
-    from workers.api.explain import Explain  # noqa: PLC0415
     from workers.api.health import HealthChecks  # noqa: PLC0415
     from workers.api.messages import Limits  # noqa: PLC0415
     from workers.api.metrics import Metrics  # noqa: PLC0415
     from workers.api.models import Models  # noqa: PLC0415
-    from workers.api.oip import OpenInference  # noqa: PLC0415
-    from workers.api.predict import Predict  # noqa: PLC0415
     from workers.api.rate import RateLimit  # noqa: PLC0415
+    from workers.api.table import all_routes  # noqa: PLC0415
 
     store = feature_store(settings)
     models = Models(lambda: newest(settings.models), lambda folder: scorer_of(folder, settings))
     metrics = Metrics(folder if settings.api_processes > 1 else None)
     answering = Answering(store, models, partitions=settings.partitions, clock_ms=lambda: time.time_ns() // 1_000_000)
     health = HealthChecks(store, metrics.text)
-    here = version("churn")
-    routes = [
-        *Predict(answering, settings.api_batch_rows).routes(),
-        *Explain(answering, models).routes(),
-        *OpenInference(models, health, here, settings.api_batch_rows).routes(),
-        *health.routes(),
-    ]
+    routes = all_routes(answering, models, health, version("churn"), settings.api_batch_rows)
     admission = Admission(
         keys,
         RateLimit(settings.api_rate_per_s, time.monotonic),
@@ -103,10 +94,7 @@ def application(settings: Settings, keys: Keys, folder: str) -> Any:
         frozenset(_split(settings.api_origins)),
     )
     gc.freeze()
-    return Api(
-        [*routes, *Docs(routes, here).routes()],
-        admission, metrics, start=models.watch, log_access=settings.api_access_log,
-    )  # fmt: skip
+    return Api(routes, admission, metrics, start=models.watch, log_access=settings.api_access_log)
 
 
 def _keys(settings: Settings) -> Keys:
