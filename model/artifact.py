@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from model.curves import Curves
 from model.declaration import Feature
 from model.features import FEATURES
 from schemas.errors import InvalidRecordError, decoded
@@ -58,14 +59,7 @@ class FeatureCurve(msgspec.Struct, frozen=True):
 
     def at(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """The contribution, in log-odds, of values of shape (n,)."""
-        knots, coefficients = np.array(self.knots), np.array(self.coefficients)
-        x = np.clip(values, knots[0], knots[-1])
-        piece = np.searchsorted(knots[1:-1], x, side="right")
-        offset, rows = x - knots[piece], coefficients[piece]
-        result = rows[:, 0]
-        for power in range(1, rows.shape[1]):
-            result = result * offset + rows[:, power]
-        return result - self.center
+        return Curves([self]).at(values[:, np.newaxis])[:, 0]
 
 
 class Metrics(msgspec.Struct, frozen=True):

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.artifact import Artifact
+from model.curves import Curves
 from model.decision import Decision
 from model.declaration import Feature
 from model.vector import FRESH, FRESHNESS, MISSING, Features, Reading, Vectorizer
@@ -47,6 +48,7 @@ class Scorer:
         self.artifact = artifact
         self.features = features or artifact.features
         self.vectorizer = Vectorizer(self.features)
+        self._curves = Curves(artifact.curves)
         self._decision = decision
         self._model = ModelRef(artifact.manifest.name, artifact.manifest.version)
         self._names = tuple(f.name for f in self.features)
@@ -59,8 +61,7 @@ class Scorer:
 
     def evaluate(self, features: Features) -> Scored:
         """The numbers of a batch: baseline + contributions = logit of the probability."""
-        columns = [curve.at(features.values[:, j]) for j, curve in enumerate(self.artifact.curves)]
-        contributions = np.stack(columns, axis=1)
+        contributions = self._curves.at(features.values)
         logits = self.artifact.baseline + contributions.sum(axis=1)
         odds_against = np.exp(np.minimum(-logits, MOST_EXPONENT))
         return Scored(1.0 / (1.0 + odds_against), contributions, features)

@@ -37,15 +37,26 @@ class Vectorizer:
         self._seen = _picker([TYPES.index(kind) for kind in kinds])
         self._latest = _picker([ATTRIBUTES.index(attribute(f)) for f in attributes])
         self._totals = _picker([WINDOWED.index((accumulator(f), f.window_days)) for f in windowed])
-        self._columns: list[tuple[Feature, list[int], int | None]] = []
         times, values = 1 + len(kinds), 1 + len(kinds) + len(attributes)
+        seen, columns = [], []
         for f in self.features:
             if f.kind == "latest":
                 at = attributes.index(f)
-                self._columns.append((f, [times + at], values + at))
+                seen.append([times + at])
+                columns.append(values + at)
             else:
-                total = values + len(attributes) + windowed.index(f) if f.window_days else None
-                self._columns.append((f, [1 + kinds.index(kind) for kind in f.types], total))
+                seen.append([1 + kinds.index(kind) for kind in f.types])
+                columns.append(values + len(attributes) + windowed.index(f) if f.window_days else 0)
+        widest = max(map(len, seen), default=1)
+        repeated = [(some * widest)[:widest] for some in seen]  # to one width; the newest of them stays the same
+        self._times = np.array(repeated, dtype=np.intp).reshape(len(seen), widest)
+        self._values = np.array(columns, dtype=np.intp)
+        self._is_age = self._values == 0
+        self._span_ms = np.array([f.span_ms for f in self.features])
+        self._scale = np.array([f.scale for f in self.features])
+        self._default, self._absent = fallbacks(self.features)
+        days = [np.inf if f.stale_after_days is None else f.stale_after_days for f in self.features]
+        self._stale_ms = np.array(days) * DAY_MS
 
     def read(self, state: CustomerState, at_ms: int) -> Reading:
         """All numbers of one state that its features at `at_ms` depend on; cheap, and safe from later folds.
@@ -63,34 +74,32 @@ class Vectorizer:
     def matrix(self, readings: Sequence[Reading]) -> Features:
         """The features of n readings as arrays of shape (n, k)."""
         table = np.array(readings, dtype=np.float64)
-        shape = len(readings), len(self.features)
-        values, ages, freshness = np.empty(shape), np.empty(shape, np.int64), np.empty(shape, np.int8)
-        moments = table[:, 0]
-        for j, (f, seen, column) in enumerate(self._columns):
-            newest = table[:, seen].max(axis=1)
-            age = moments - newest
-            value = age / f.span_ms if column is None else table[:, column]
-            known = (newest > 0) & ~np.isnan(value)
-            fallback = np.nan if f.default is None else f.default
-            values[:, j] = np.where(known, value / f.scale, fallback)
-            ages[:, j] = np.where(known, age, -1)
-            old = np.inf if f.stale_after_days is None else f.stale_after_days * DAY_MS
-            freshness[:, j] = np.where(
-                known, np.where(age > old, STALE, FRESH), MISSING if f.default is None else DEFAULT
-            )
-        return Features(values, ages, freshness)
+        newest = table[:, self._times].max(axis=2)
+        ages = table[:, :1] - newest
+        values = np.where(self._is_age, ages / self._span_ms, table[:, self._values])
+        known = (newest > 0) & ~np.isnan(values)
+        freshness = np.where(known, np.where(ages > self._stale_ms, STALE, FRESH), self._absent)
+        return Features(
+            np.where(known, values / self._scale, self._default),
+            np.where(known, ages, -1).astype(np.int64),
+            freshness.astype(np.int8),
+        )
+
+
+def fallbacks(features: Sequence[Feature]) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
+    """What stands in for values that are not known, and the freshness of that, each of shape (k,)."""
+    defaults = np.array([np.nan if f.default is None else f.default for f in features])
+    return defaults, np.where(np.isnan(defaults), MISSING, DEFAULT).astype(np.int8)
 
 
 def given(features: Sequence[Feature], rows: Sequence[Mapping[str, float]]) -> Features:
     """The features of n customers as somebody states them, now and by name; what is not stated is defaulted."""
-    shape = len(rows), len(features)
-    values, freshness = np.empty(shape), np.empty(shape, np.int8)
-    for j, f in enumerate(features):
-        fallback = np.nan if f.default is None else f.default
-        values[:, j] = [row.get(f.name, fallback) for row in rows]
-        absent = MISSING if f.default is None else DEFAULT
-        freshness[:, j] = [FRESH if f.name in row else absent for row in rows]
-    return Features(values, np.full(shape, -1, np.int64), freshness)
+    defaults, absent = fallbacks(features)
+    values = np.array([[row.get(f.name, np.nan) for f in features] for row in rows], dtype=np.float64)
+    stated = ~np.isnan(values)
+    return Features(
+        np.where(stated, values, defaults), np.full(values.shape, -1, np.int64), np.where(stated, FRESH, absent)
+    )
 
 
 def _picker(places: Sequence[int]) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
