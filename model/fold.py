@@ -3,6 +3,7 @@
 import hashlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
+from datetime import datetime
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -57,7 +58,12 @@ _WINDOWS = tuple((ACCUMULATORS.index(added), window) for added, window in WINDOW
 
 def event_ms(event: CloudEvent) -> int:
     """The time of an event as the state counts it."""
-    return min(max(1, to_ms(event.time)), LATEST_MS)
+    return counted_ms(event.time)
+
+
+def counted_ms(time: datetime) -> int:
+    """A time as states count it: none before 1970, none after 9999."""
+    return min(max(1, to_ms(time)), LATEST_MS)
 
 
 def fold(state: CustomerState, event: Any, time_ms: int) -> bool:

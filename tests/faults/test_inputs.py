@@ -109,7 +109,7 @@ def test_row_17_hostile_json(site: Site, times: Times) -> None:
     scores = read(site.kafka, SCORES)
     assert len(scores) + len(read(site.kafka, DEAD_LETTERS)) == len(records)
     for message in scores:
-        for number in _numbers(json.loads(message.value() or b"", parse_constant=pytest.fail)):
+        for number in numbers(json.loads(message.value() or b"", parse_constant=pytest.fail)):
             assert math.isfinite(number)
     assert worker.stop() == 0
     assert "going back" not in worker.log.read_text()
@@ -177,11 +177,11 @@ def test_row_20_compressed_bomb(site: Site, times: Times, compression: str, size
     site.clear()
     worker = site.start_worker(QUICK, measured=True)
     worker.wait_for("partition started", times=PARTITIONS)
-    before_mb = _peak_mb(worker.process.pid)
+    before_mb = peak_mb(worker.process.pid)
     _send(site, compression, b"0" * size)
     site.publish(load(RECORDS)[:100])
     site.wait_applied(101)
-    assert _peak_mb(worker.process.pid) - before_mb < 200
+    assert peak_mb(worker.process.pid) - before_mb < 200
     assert len(read(site.kafka, DEAD_LETTERS)) == 1
     assert worker.stop() == 0
 
@@ -253,7 +253,8 @@ def _send(site: Site, compression: str, value: bytes, **more: Any) -> None:
     assert producer.flush(30) == 0
 
 
-def _peak_mb(pid: int) -> float:
+def peak_mb(pid: int) -> float:
+    """The most memory that a process has had."""
     status = Path(f"/proc/{pid}/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
@@ -262,12 +263,13 @@ def _calls(score: ChurnScored) -> object:
     return score.data.features["tenure"].value
 
 
-def _numbers(value: Any) -> list[float]:
+def numbers(value: Any) -> list[float]:
+    """Every number in what came of JSON."""
     match value:
         case dict():
-            return [number for one in value.values() for number in _numbers(one)]
+            return [number for one in value.values() for number in numbers(one)]
         case list():
-            return [number for one in value for number in _numbers(one)]
+            return [number for one in value for number in numbers(one)]
         case bool() | None | str():
             return []
         case _:

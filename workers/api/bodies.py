@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from schemas.cloudevents import CUSTOMER_ID
+from schemas.http import FieldError
 from workers.api.problems import SHOWN_CHARACTERS, ApiError, invalid, missing, unknown
 
 _T = TypeVar("_T")
@@ -20,7 +21,8 @@ def decode_body(decode: Callable[[bytes], _T], raw: bytes) -> _T:
     try:
         return decode(raw)
     except msgspec.ValidationError as error:
-        raise _explained(str(error), raw) from None
+        # The first thing that is wrong need not be the worst: what stops being JSON further on is no JSON.
+        raise _explained(str(error), decode_body(_plain, raw)) from None
     except msgspec.DecodeError as error:
         raise ApiError("not-json", f"the body is not JSON: {error}") from None
     except RecursionError:
@@ -29,24 +31,35 @@ def decode_body(decode: Callable[[bytes], _T], raw: bytes) -> _T:
         raise ApiError("not-json", f"the body is not UTF-8: {error.reason} at byte {error.start}") from None
 
 
-def _explained(message: str, raw: bytes) -> ApiError:
+def _plain(raw: bytes) -> Any:
+    """The JSON that `raw` is; None where a number in it does not fit."""
+    try:
+        return msgspec.json.decode(raw)
+    except msgspec.ValidationError:
+        return None
+
+
+def _explained(message: str, body: Any) -> ApiError:
     said, _, place = message.partition(" - at `")
     path = place.rstrip("`") or "$"
     if found := _UNKNOWN.match(said):
         field = f"{path}.{found[1]}"
-        return unknown(field[:SHOWN_CHARACTERS], _value(raw, field), "the fields are in /docs")
+        return unknown(field[:SHOWN_CHARACTERS], _value(body, field), "the fields are in /docs")
     if found := _MISSING.match(said):
         return missing(f"{path}.{found[1]}", "a value")
+    if said == "Number out of range":
+        return ApiError(
+            "invalid", f"{path} is out of range", [FieldError(path, None, "a number that fits into 64 bits")]
+        )
     expected = said.removeprefix("Expected ").replace("`", "").partition(", got ")[0]
-    return invalid(path, _value(raw, path), CUSTOMER_ID if "regex" in expected else expected)
+    return invalid(path, _value(body, path), CUSTOMER_ID if "regex" in expected else expected)
 
 
-def _value(raw: bytes, path: str) -> Any:
+def _value(body: Any, path: str) -> Any:
     """What the body has at `path`; None where that cannot be told."""
     try:
-        value = msgspec.json.decode(raw)
         for name, index in _STEP.findall(path):
-            value = value[name] if name else value[int(index)]
-    except (msgspec.DecodeError, RecursionError, LookupError, TypeError, UnicodeDecodeError):
+            body = body[name] if name else body[int(index)]
+    except (LookupError, TypeError):
         return None
-    return value
+    return body

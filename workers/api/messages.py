@@ -1,6 +1,7 @@
 """A request as the handlers see it, and what they answer."""
 
 import asyncio
+import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -18,6 +19,10 @@ JSON = "application/json"
 NDJSON = "application/x-ndjson"
 HTML = "text/html; charset=utf-8"
 MOST_PARAMETERS = 20
+
+GZIP_BITS = 31  # zlib's word for a gzip header around 32 KiB windows
+LENGTH_DIGITS = 15
+_CLOSE: Header = (b"connection", b"close")
 
 encode = msgspec.json.Encoder().encode
 
@@ -83,36 +88,55 @@ class Request:
         return kind
 
     async def body(self, content_type: str = JSON) -> bytes:
-        """All of the body; raises `ApiError` when it is of another type, too large or too slow."""
+        """All of the body, unpacked; raises `ApiError` when it is of another type, too large or too slow."""
         self.content_type(content_type)
-        return b"".join([chunk async for chunk in self.chunks()])
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """The body as it comes; raises `ApiError` when it is too large or too slow."""
-        limits, size = self._limits, 0
-        too_large = ApiError(
-            "too-large", f"the body has more than {limits.body_bytes:,} bytes", headers=[(b"connection", b"close")]
-        )
+        unpack = self._unpacking()
+        most = self._limits.body_bytes
+        too_large = ApiError("too-large", f"the body has more than {most:,} bytes", headers=[_CLOSE])
         declared = self.headers.get(b"content-length", b"0")
-        if declared.isdigit() and (len(declared) > 15 or int(declared) > limits.body_bytes):
+        if len(declared) > LENGTH_DIGITS or int(declared) > most:
             raise too_large
+        body = bytearray()
+        async for chunk in self._chunks():
+            body += unpack(chunk, most + 1 - len(body))  # of a bomb no more than this is ever unpacked
+            if len(body) > most:
+                raise too_large
+        return bytes(body)
+
+    def _unpacking(self) -> Callable[[bytes, int], bytes]:
+        """What makes plain bytes of a chunk, so many at most."""
+        encoding = self.headers.get(b"content-encoding", b"identity").decode("latin-1")
+        if encoding == "identity":
+            return lambda chunk, _: chunk
+        if encoding != "gzip":
+            raise ApiError(
+                "wrong-content-type", f"Content-Encoding is {encoding}; expected gzip, or none",
+                headers=[(b"accept-encoding", b"gzip, identity")],
+            )  # fmt: skip
+        gzip = zlib.decompressobj(wbits=GZIP_BITS)
+
+        def unpack(chunk: bytes, most: int) -> bytes:
+            try:
+                return gzip.decompress(chunk, most)
+            except zlib.error as error:
+                raise ApiError("not-json", f"the body is not gzip: {error}") from None
+
+        return unpack
+
+    async def _chunks(self) -> AsyncIterator[bytes]:
+        """The body as it comes; raises `ApiError` when it ends before its time or not in time."""
         loop = asyncio.get_running_loop()
-        deadline_s = loop.time() + limits.body_timeout_s
-        while True:
+        deadline_s = loop.time() + self._limits.body_timeout_s
+        more = True
+        while more:
             try:
                 async with asyncio.timeout_at(deadline_s):
                     message = await self._receive()
             except TimeoutError:
                 raise ApiError(
-                    "too-slow", f"the body did not end within {limits.body_timeout_s:g} s",
-                    headers=[(b"connection", b"close")],
-                ) from None  # fmt: skip
+                    "too-slow", f"the body did not end within {self._limits.body_timeout_s:g} s", headers=[_CLOSE]
+                ) from None
             if message["type"] == "http.disconnect":
                 raise ApiError("too-slow", "the connection ended before the body did")
-            chunk = message.get("body", b"")
-            size += len(chunk)
-            if size > limits.body_bytes:
-                raise too_large
-            yield chunk
-            if not message.get("more_body"):
-                return
+            yield message.get("body", b"")
+            more = message.get("more_body", False)

@@ -117,7 +117,6 @@ class OpenInference:
 
     def routes(self) -> list[Route]:
         """What is answered here."""
-        example = {"inputs": [{"name": "features", "shape": [1, 2], "datatype": "FP64", "data": [38.0, 120.5]}]}
         return [
             Route("GET", "/v2", self.server, None, "What the server is", ServerMetadata),
             Route("GET", "/v2/health/live", self.live, None, "Whether the server lives", Live),
@@ -128,7 +127,7 @@ class OpenInference:
             Route("GET", "/v2/models/{name}/ready", self.model_ready, "predict", "Whether a model is loaded", Ready,
                   parameters=(_NAME,), problems=("not-found",)),
             Route("POST", "/v2/models/{name}/infer", self.infer, "predict", "Score rows of numbers", InferResponse,
-                  parameters=(_NAME,), body=Body(InferRequest, {"one row": example}), problems=("not-found",),
+                  parameters=(_NAME,), body=Body(InferRequest), problems=("not-found",),
                   description="Rows have as many numbers as the model has inputs, in the order of its metadata."),
         ]  # fmt: skip
 

@@ -4,18 +4,19 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import msgspec
 
 from model.features import FEATURES
+from model.fold import counted_ms
 from model.scoring import feature_values
 from model.state import CustomerState, DamagedStateError
 from model.vector import Vectorizer
-from schemas.cloudevents import CUSTOMER_ID, CustomerId, Time, from_ms, to_ms
+from schemas.cloudevents import CUSTOMER_ID, CustomerId, Time, from_ms
 from schemas.http import BatchItem, CustomerFeatures
 from schemas.scores import Score
-from workers.api.batches import RETRY_AFTER_S, Answering, ByCustomer, ByFeatures
+from workers.api.batches import RETRY_AFTER_S, Answer, Answering, ByCustomer, ByFeatures
 from workers.api.bodies import decode_body
 from workers.api.messages import JSON, NDJSON, Request, Response, answer, encode
 from workers.api.problems import ApiError, invalid, missing, unavailable, unknown
@@ -30,32 +31,41 @@ AT = Parameter(
 )  # fmt: skip
 ALIAS = "customer_id"
 
-GivenFeatures: type[msgspec.Struct] = msgspec.defstruct(
-    "GivenFeatures",
-    [
-        (
-            f.name,
-            Annotated[float, msgspec.Meta(ge=f.low, le=f.high, description=f"{f.about} ({f.unit})")] | None,
-            None,
-        )
-        for f in FEATURES
-    ],
-    forbid_unknown_fields=True,
-    frozen=True,
-    namespace={"__doc__": "The features that the caller knows, by name; what is absent is defaulted and flagged so."},
-)
+if TYPE_CHECKING:
+
+    class GivenFeatures(msgspec.Struct):
+        """Made below, from the declarations."""
+
+else:
+    GivenFeatures = msgspec.defstruct(
+        "GivenFeatures",
+        [
+            (
+                f.name,
+                Annotated[float, msgspec.Meta(ge=f.low, le=f.high, description=f"{f.about} ({f.unit})")] | None,
+                None,
+            )
+            for f in FEATURES
+        ],
+        forbid_unknown_fields=True,
+        frozen=True,
+        namespace={
+            "__doc__": "The features that the caller knows, by name; what is absent is defaulted and flagged so."
+        },
+    )
 
 
 class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One row of a batch: a customer by id, as of `at` or of now, or features. One of the two."""
 
-    customer: CustomerId | None = None
-    at: Time | None = None
-    features: GivenFeatures | None = None  # type: ignore[valid-type]  # made above, from the declarations
+    customer: CustomerId | msgspec.UnsetType = msgspec.UNSET
+    at: Time | msgspec.UnsetType = msgspec.UNSET
+    features: GivenFeatures | msgspec.UnsetType = msgspec.UNSET
 
     def __post_init__(self) -> None:
         """Refuse a row of both or neither."""
-        if (self.customer is None) == (self.features is None) or (self.at and self.customer is None):
+        by_id = self.customer is not msgspec.UNSET
+        if by_id == (self.features is not msgspec.UNSET) or (self.at is not msgspec.UNSET and not by_id):
             raise ValueError("either customer, with or without at, or features")
 
 
@@ -78,12 +88,7 @@ def asked_for(request: Request) -> tuple[str, int | None]:
     if CUSTOMER.name not in query:
         raise missing(CUSTOMER.name, CUSTOMER.expected)
     at = AT.parse(query[AT.name]) if AT.name in query else None
-    return CUSTOMER.parse(query[CUSTOMER.name]), moment_ms(at)
-
-
-def moment_ms(at: datetime | None) -> int | None:
-    """A moment as the features count it."""
-    return None if at is None else to_ms(at)
+    return CUSTOMER.parse(query[CUSTOMER.name]), None if at is None else counted_ms(at)
 
 
 def stated(features: msgspec.Struct) -> dict[str, float]:
@@ -190,18 +195,20 @@ class Predict:
             number += len(some)
 
     async def _item(self, number: int, row: Row | ApiError, request_id: str) -> BatchItem:
-        customer = None if isinstance(row, ApiError) else row.customer
+        customer = None if isinstance(row, ApiError) or not isinstance(row.customer, str) else row.customer
         try:
-            if isinstance(row, ApiError):
-                raise row
-            if row.customer is not None:
-                ask = ByCustomer(row.customer, moment_ms(row.at), request_id)
-                found = await self._answering.customers.ask(ask)
-            else:
-                found = await self._answering.features.ask(ByFeatures(stated(row.features), request_id))  # type: ignore[arg-type]
+            found = await self._asked(row, request_id)
         except ApiError as error:
             return BatchItem(number, customer, problem=error.details(request_id))
         return BatchItem(number, customer, found.score)
+
+    async def _asked(self, row: Row | ApiError, request_id: str) -> Answer:
+        if isinstance(row, ApiError):
+            raise row
+        if isinstance(row.features, msgspec.Struct):
+            return await self._answering.features.ask(ByFeatures(stated(row.features), request_id))
+        at_ms = counted_ms(row.at) if isinstance(row.at, datetime) else None
+        return await self._answering.customers.ask(ByCustomer(str(row.customer), at_ms, request_id))
 
 
 def _row(line: bytes) -> Row | ApiError:

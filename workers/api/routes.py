@@ -34,7 +34,7 @@ class Body(NamedTuple):
     """The body of a request: its type, and examples by name; `media` lists the types that it may come in."""
 
     kind: Any
-    examples: dict[str, Any]
+    examples: dict[str, Any] = {}  # noqa: RUF012 - a NamedTuple's default, never changed
     media: tuple[str, ...] = (JSON,)
 
 

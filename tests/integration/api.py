@@ -1,0 +1,109 @@
+"""Help for tests of the HTTP API: start one as a process, with customers whose features are in Redis."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import httpx
+
+from churn.stack.ports import free_port
+from churn.stack.redis import LocalRedis
+from model.artifact import save
+from model.state import CustomerState
+from schemas.partitioning import partition_of
+from tests.conftest import PARTITIONS, clean_environment
+from tests.unit.model.test_training import ARTIFACT
+from workers.api.keys import new_key
+from workers.store import FeatureStore
+
+
+class ApiProcess:
+    """A `churn api` process; its log goes to `log`."""
+
+    def __init__(self, environment: Mapping[str, str], log: Path, *arguments: str) -> None:
+        self.log, self.port = log, free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        command = [sys.executable, "-m", "churn", "api", "--port", str(self.port), *arguments]
+        with log.open("ab") as file:
+            self.process = subprocess.Popen(command, env=dict(environment), stdout=file, stderr=file)
+
+    def wait(self, timeout_s: float = 30) -> None:
+        """Wait until it answers."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            try:
+                httpx.get(f"{self.url}/livez").raise_for_status()
+            except httpx.TransportError:
+                assert self.process.poll() is None, f"the API ended:\n{self.log.read_text()}"
+                assert time.monotonic() < deadline, f"the API does not answer:\n{self.log.read_text()}"
+                time.sleep(0.05)
+            else:
+                return
+
+    def stop(self, timeout_s: float = 30) -> int:
+        """SIGTERM, and the exit code."""
+        self.process.terminate()
+        return self.process.wait(timeout_s)
+
+    def kill(self) -> None:
+        """End it if it has not ended."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(10)
+
+
+def with_key(
+    environment: Mapping[str, str], *scopes: str, client: str = "test"
+) -> tuple[dict[str, str], dict[str, str]]:
+    """`environment` with a client who has `scopes`, and the headers that it sends."""
+    key, line = new_key(client, scopes)
+    lines = ";".join(filter(None, [environment.get("CHURN_API_KEYS"), line]))
+    return {**environment, "CHURN_API_KEYS": lines}, {"Authorization": f"Bearer {key}"}
+
+
+def write_states(redis_url: str, states: Mapping[str, CustomerState]) -> None:
+    """Put customers' states into Redis as a scoring worker would."""
+    store = FeatureStore(redis_url, ttl_days=400, timeout_s=5)
+    store.connect()
+    by_partition: dict[int, dict[str, CustomerState]] = {}
+    for customer, state in states.items():
+        by_partition.setdefault(partition_of(customer, PARTITIONS), {})[customer] = state
+    for partition, some in by_partition.items():
+        applied = store.read(partition, ()).applied
+        assert store.write(partition, expected=applied, applied=(applied or 0) + 1, states=some)
+    store.close()
+
+
+class ApiSite:
+    """A Redis that a test may break, an API, and a client with a key for everything."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        self.redis = LocalRedis(folder / "redis")
+        self.redis.start()
+        base = clean_environment() | {"REDIS_URL": self.redis.url, "CHURN_MODELS": str(folder / "models")}
+        save(ARTIFACT, folder / "models")
+        base |= {"CHURN_API_BODY_TIMEOUT_S": "1", "CHURN_API_BATCH_ROWS": "1000", "CHURN_API_BODY_BYTES": "100000",
+                 "CHURN_API_ORIGINS": "https://crm.example", "CHURN_API_RATE_PER_S": "100000", **settings}  # fmt: skip
+        environment, self.headers = with_key(base, "predict", "explain", "admin")
+        self.environment, self.other = with_key(environment, "explain", client="other")
+        self.models = folder / "models"
+        self.api = ApiProcess(self.environment, folder / "api.log")
+        self.client = httpx.Client(base_url=self.api.url, headers=self.headers, timeout=10)
+
+    @property
+    def process_id(self) -> int:
+        """The process that answers."""
+        (child,) = Path(f"/proc/{self.api.process.pid}/task/{self.api.process.pid}/children").read_text().split()
+        return int(child)
+
+    def wait_for_tokens(self) -> None:
+        """Wait until a client that asked too often may ask again as often as at the start."""
+        time.sleep(2)
+
+    def close(self) -> None:
+        """End everything."""
+        self.client.close()
+        self.api.kill()
+        self.redis.process.kill()
