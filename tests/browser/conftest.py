@@ -1,11 +1,6 @@
 """A real `churn api` with some customers, and the system's Chromium to look at its pages."""
 
 import os
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from shutil import which
@@ -15,17 +10,14 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 from redis import Redis
 
-from churn.settings import Settings
-from churn.stack.ports import free_port
 from churn.stack.record import Stack
 from model.artifact import save
 from model.state import CustomerState
 from schemas.events import Charge, ChargeBilled, Complaint, ComplaintOpened, CustomerRegistered, Profile
-from schemas.partitioning import partition_of
-from tests.conftest import ROOT, clean_environment
+from tests.conftest import clean_environment
+from tests.integration.api import ApiProcess, write_states
 from tests.unit.model.test_state import event, folded
 from tests.unit.model.test_training import ARTIFACT
-from workers.store import FeatureStore
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -67,28 +59,18 @@ def address(chromium: str, stack: Stack, tmp_path_factory: pytest.TempPathFactor
     for key in redis.scan_iter("churn:*"):
         redis.delete(key)
     redis.close()
-    settings = Settings()
-    store = FeatureStore(stack.redis.address, ttl_days=1, timeout_s=5)
-    for customer, state in customers().items():
-        partition = partition_of(customer, settings.partitions)
-        applied = store.read(partition, []).applied
-        assert store.write(partition, expected=applied, applied=(applied or 0) + 1, states={customer: state})
-    store.close()
+    write_states(stack.redis.address, customers())
     folder = tmp_path_factory.mktemp("api")
-    save(ARTIFACT, folder)
-    port = free_port()
-    environment = clean_environment() | {"REDIS_URL": stack.redis.address, "CHURN_MODELS": str(folder)}
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "churn", "api", "--port", str(port)], env=environment, cwd=ROOT, stderr=log
-        )
+    save(ARTIFACT, folder / "models")
+    environment = {"REDIS_URL": stack.redis.address, "CHURN_MODELS": str(folder / "models")}
+    api = ApiProcess(clean_environment() | environment, folder / "api.log")
     try:
-        _wait_for(f"http://127.0.0.1:{port}/readyz", process)
-        yield f"http://127.0.0.1:{port}"
+        api.wait(60)
+        yield api.url
+        assert api.stop() == 0
     finally:
-        process.terminate()
-        process.wait(30)
-    assert "ERROR" not in (folder / "log").read_text()
+        api.kill()
+    assert " ERROR " not in api.log.read_text()
 
 
 @pytest.fixture(scope="module")
@@ -127,15 +109,3 @@ def visit(browser: Browser, address: str) -> Iterator[Visit]:
         context.close()
     assert said == []
     assert [url for url in asked if not url.startswith((address, "data:"))] == []
-
-
-def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            with urllib.request.urlopen(url, timeout=5):
-                return
-        except (urllib.error.URLError, ConnectionError):
-            assert process.poll() is None, "churn api ended"
-            assert time.monotonic() < deadline, f"nothing answers at {url}"
-            time.sleep(0.1)

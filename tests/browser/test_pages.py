@@ -1,14 +1,13 @@
 """The pages as a browser shows them: the same numbers as the JSON, safe, accessible, and readable on a phone."""
 
-import json
 import os
 import re
 import subprocess
 import urllib.parse
-import urllib.request
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
@@ -28,8 +27,7 @@ HOSTILE = "<img src=x onerror=alert(1)>\"'><script>alert(2)</script>"
 
 def told(address: str, path: str) -> Any:
     """What the API answers to a program."""
-    with urllib.request.urlopen(address + path, timeout=10) as response:
-        return json.load(response)
+    return httpx.get(address + path, timeout=10).raise_for_status().json()
 
 
 def signed(number: float) -> str:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.features import FEATURES
@@ -24,6 +24,7 @@ def test_probabilities(probability: float, said: str) -> None:
     assert words.percent(probability) == said
 
 
+@settings(deadline=None)
 @given(st.floats(0, 1))
 def test_no_probability_is_certain(probability: float) -> None:
     """Nothing is said to be impossible or certain."""
