@@ -3,10 +3,11 @@
 import asyncio
 import logging
 import re
+import secrets
 import time
-import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from itertools import count
 from typing import NamedTuple
 
 from workers.api.keys import ANYBODY, Client, Keys
@@ -20,13 +21,15 @@ logger = logging.getLogger(__name__)
 access = logging.getLogger("access")
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,100}")
-# A page brings its own policy; everything else is for programs, and no browser is to do anything with it.
+_NOBODY = Client("-", frozenset())
 _HARDENED: tuple[Header, ...] = (
     (b"cache-control", b"no-store"),
     (b"referrer-policy", b"no-referrer"),
     (b"x-content-type-options", b"nosniff"),
 )
+# A page brings its own policy; everything else is for programs, and no browser is to do anything with it.
 _POLICY: Header = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+_PLAIN = (*_HARDENED, _POLICY)
 _PREFLIGHT = ((b"access-control-allow-methods", b"GET, POST"), (b"access-control-max-age", b"600"),
               (b"access-control-allow-headers", b"authorization, content-type, x-request-id"))  # fmt: skip
 
@@ -55,6 +58,8 @@ class Api:
         self._router = Router(routes)
         self._admission, self._metrics, self._start = admission, metrics, start
         self._log_access = log_access
+        process = secrets.token_hex(8)
+        self._ids = (f"{process}-{number}" for number in count(1))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One connection of the ASGI protocol."""
@@ -77,9 +82,8 @@ class Api:
         began_s = time.perf_counter()
         request = Request(scope, receive, "", {}, self._admission.limits)
         sent_id = request.headers.get(b"x-request-id", b"")
-        request.id = sent_id.decode() if _REQUEST_ID.fullmatch(sent_id) else str(uuid.uuid4())
-        place = "none"
-        client = ANYBODY._replace(name="-")
+        request.id = sent_id.decode() if _REQUEST_ID.fullmatch(sent_id) else next(self._ids)
+        place, client = "none", _NOBODY
         try:
             routes, request.path = self._router.find(scope["path"]) or _not_found()
             place = next(iter(routes.values())).path
@@ -94,7 +98,7 @@ class Api:
         except Exception:  # whatever a handler raises, the caller gets an answer and the next request its turn
             logger.exception("a request failed", extra={"path": place, "request_id": request.id})
             response = _problem(ApiError("failed", "this is not your fault; it was logged"), request.id)
-        size = await _send(response, send, [*self._headers(request, response)])
+        size = await _send(response, send, self._headers(request, response))
         took_s = time.perf_counter() - began_s
         self._metrics.count(place, response.status, took_s)
         if self._log_access:
@@ -124,18 +128,22 @@ class Api:
         return client
 
     def _origin(self, request: Request) -> bytes | None:
-        origin = request.headers.get(b"origin", b"")
-        return origin if origin.decode("latin-1") in self._admission.origins else None
+        origin = request.headers.get(b"origin")
+        return origin if origin and origin.decode("latin-1") in self._admission.origins else None
 
-    def _headers(self, request: Request, response: Response) -> Sequence[Header]:
-        headers = [(b"content-type", response.content_type.encode()), (b"x-request-id", request.id.encode())]
+    def _headers(self, request: Request, response: Response) -> list[Header]:
+        own = response.headers
+        headers = [
+            (b"content-type", response.content_type.encode()),
+            (b"x-request-id", request.id.encode()),
+            *(_HARDENED if any(name == _POLICY[0] for name, _ in own) else _PLAIN),
+            *own,
+        ]
         if isinstance(response.body, bytes):
             headers.append((b"content-length", str(len(response.body)).encode()))
-        if all(name != _POLICY[0] for name, _ in response.headers):
-            headers.append(_POLICY)
         if origin := self._origin(request):
             headers += [(b"access-control-allow-origin", origin), (b"vary", b"origin")]
-        return [*headers, *_HARDENED, *response.headers]
+        return headers
 
 
 async def _send(response: Response, send: Send, headers: list[Header]) -> int:

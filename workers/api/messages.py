@@ -2,6 +2,7 @@
 
 import asyncio
 import zlib
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -70,9 +71,9 @@ class Request:
         except ValueError:
             raise invalid("query", raw.decode("ascii", "replace"), "percent-encoded UTF-8, name=value") from None
         result = dict(pairs)
-        for name in result:
-            if len(values := [value for other, value in pairs if other == name]) > 1:
-                raise invalid(name, values, "one value")
+        if len(result) < len(pairs):
+            ((name, _), *_) = Counter(name for name, _ in pairs).most_common()
+            raise invalid(name, [value for other, value in pairs if other == name], "one value")
         return result
 
     def accepts_html(self) -> bool:
