@@ -65,7 +65,7 @@ from tests.bench.http_report import (
 from tests.bench.running import HERE, ROOT, FailedError, how_it_ended, process_of, python_of
 from tests.integration.api import write_states
 
-PEAK_CONNECTIONS = 200
+PEAK_CONNECTIONS = 400
 PEAK_S, STEP_S, ROUND_S = 20, 4, 6
 ROUNDS = 3
 MOST_CONNECTIONS = 512
@@ -221,8 +221,12 @@ class Bench:
         answers = []
         for target in targets:
             lines = target.asked.read_text().splitlines()[:20]
-            with httpx.Client(base_url=target.url, headers={"content-type": "application/json"}) as client:
-                got = [client.post(target.path, content=x) if target.path else client.get(x) for x in lines]
+            json = {"content-type": "application/json"}
+            try:
+                with httpx.Client(base_url=target.url, headers=json, timeout=START_S) as client:
+                    got = [client.post(target.path, content=x) if target.path else client.get(x) for x in lines]
+            except httpx.HTTPError as error:
+                raise FailedError(f"{target.name}: {error}") from None
             if bad := [one for one in got if one.status_code != 200]:
                 raise FailedError(f"{target.name}: HTTP {bad[0].status_code} {bad[0].text[:200]}")
             answers.append([_probability(one.json()) for one in got])
@@ -247,7 +251,10 @@ class Bench:
         path = [target.path] if target.path else []
         command = ["taskset", "-c", str(self._other_core), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s",
                    "-s", str(HERE / "ask.lua"), target.url, "--", str(target.asked), str(think_ms), *path]  # fmt: skip
-        ended = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 30, check=False)
+        try:
+            ended = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 30, check=False)
+        except subprocess.TimeoutExpired:
+            raise FailedError(f"wrk did not end within {seconds + 30} s") from None
         said = ended.stdout.strip().splitlines()[-1:]
         if ended.returncode or not said:
             raise FailedError(
