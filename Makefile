@@ -41,6 +41,9 @@ fuzz: $(READY) ## 100 million bad bytes through every decoder
 bench: $(READY) ## worker loops of Faust and Quix Streams beside ours, in one run
 	$(BIN)/python -m tests.bench.worker_loops
 
+bench-http: $(READY) ## the HTTP API under load, with FastAPI and MLServer beside it; needs wrk
+	$(BIN)/python -m tests.bench.http
+
 lock: $(READY) ## write the lock files anew from pyproject.toml
 	$(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --python-version 3.11 pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --python-version 3.11 --extra local --extra dev pyproject.toml -o requirements-dev.lock
@@ -57,4 +60,4 @@ $(READY): requirements-dev.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.PHONY: help demo test test-unit test-faults test-faults-long lint format schemas fuzz bench lock setup clean
+.PHONY: help demo test test-unit test-faults test-faults-long lint format schemas fuzz bench bench-http lock setup clean

@@ -15,12 +15,10 @@ import logging
 import os
 import re
 import shutil
-import signal
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import chain, cycle
 from operator import attrgetter
@@ -40,9 +38,7 @@ from rich.table import Table
 from churn.errors import UserError
 from churn.settings import Settings
 from churn.stack import ladder
-from churn.stack.errors import StackError
 from churn.stack.record import Stack
-from churn.stack.redis import redis_executable
 from model.artifact import save
 from model.features import FEATURES
 from model.fold import event_ms, fold
@@ -56,12 +52,11 @@ from schemas.cloudevents import to_ms
 from schemas.events import Call, CallStarted, encode
 from schemas.partitioning import partition_of
 from schemas.topics import SCORES
+from tests.bench.running import HERE, ROOT, FailedError, has_redis, how_it_ended, process_of, python_of
 from tests.integration.worker import publish
 from workers.admin import KafkaAdmin
 from workers.store import FeatureStore
 
-ROOT = Path(__file__).parents[2]
-HERE = Path(__file__).parent
 CUSTOMERS = 50_000  # as in peers/job.py
 PARTITIONS = 4  # as in peers/job.py
 ROUNDS = 3
@@ -76,14 +71,7 @@ INPUTS = frozenset(
 FAUST, TAKE, QUIX, OURS = "Faust, one at a time", "Faust, take(2000)", "Quix Streams", "churn score"
 REQUIRED = {FAUST: 20.0, TAKE: None, QUIX: 5.0}  # how many times as fast ours must be
 
-# The alarm outlives `exec`: the kernel ends the program in time even when nobody is left to do it, and Faust, which
-# ignores SIGTERM while it waits for a broker, does not get to see it.
-_GUARDED = "import os, signal, sys; signal.alarm(int(sys.argv[1])); os.execv(sys.argv[2], sys.argv[2:])"
 _PEER_SAYS = re.compile(r": (\d+) events/s, ([\d.]+) us CPU/event")
-
-
-class FailedError(UserError):
-    """A loop that did not do the job; the message tells which, and where its output is."""
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -240,13 +228,13 @@ class Bench:
             self._load_events(number)
         with (
             self._step(OURS) as says,
-            _process([sys.executable, "-m", "churn", "score"], self._our_environment, ROOT, log) as process,
+            process_of([sys.executable, "-m", "churn", "score"], self._our_environment, ROOT, log, LIMIT_S) as process,
         ):
             while (said := _last_progress(log)).get("events", 0) < OUR_EVENTS:
                 samples.append((time.time(), _cpu_s(process.pid)))
                 time.sleep(SAMPLE_S)
                 if process.poll() is not None:
-                    raise FailedError(f"{OURS} {_how_it_ended(process.returncode)}; its log is {log}")
+                    raise FailedError(f"{OURS} {how_it_ended(process.returncode, LIMIT_S)}; its log is {log}")
             if said["scored"] != OUR_EVENTS:
                 raise FailedError(f"{OURS} answered {said}, expected {OUR_EVENTS} scored; its log is {log}")
             before = log.read_text().partition(" INFO partition started")[0]
@@ -268,11 +256,11 @@ class Bench:
     def _end(self, name: str, command: Sequence[str], environment: Mapping[str, str], folder: Path) -> str:
         """Run a program to its end and return what it printed; raises `FailedError`."""
         log = self._log(name)
-        with _process(command, environment, folder, log) as process:
+        with process_of(command, environment, folder, log, LIMIT_S) as process:
             code = process.wait(LIMIT_S + 10)
         if code != 0:
             end = " ".join(log.read_text().split())[-300:]
-            raise FailedError(f"{name} {_how_it_ended(code)}; its output, in {log}, ends so: {end}")
+            raise FailedError(f"{name} {how_it_ended(code, LIMIT_S)}; its output, in {log}, ends so: {end}")
         return log.read_text()
 
     def _log(self, name: str) -> Path:
@@ -324,7 +312,7 @@ def _measured(console: Console) -> tuple[Stack, list[list[Result]]]:
 
     settings = Settings.load()
     # A container's port forwarding would take CPU time from what is measured, the more the faster a loop is.
-    docker = settings.docker and not _has_redis()
+    docker = settings.docker and not has_redis()
     folder = (settings.local / "bench").resolve()
     columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
     with (
@@ -334,7 +322,7 @@ def _measured(console: Console) -> tuple[Stack, list[list[Result]]]:
     ):
         for old in (*folder.glob("*.log"), folder / "models", folder / "faust"):
             shutil.rmtree(old) if old.is_dir() else old.unlink(missing_ok=True)
-        pythons = {None: sys.executable} | {name: _python(name, tell) for name in ("faust", "quix")}
+        pythons = {None: sys.executable} | {name: python_of(name, tell) for name in ("faust", "quix")}
         return stack, Bench(folder, stack, progress).run(pythons)
 
 
@@ -353,14 +341,6 @@ def _report(stack: Stack, rounds: list[list[Result]], load_average: float) -> Re
     )  # fmt: skip
 
 
-def _has_redis() -> bool:
-    try:
-        redis_executable()
-    except StackError:
-        return False
-    return True
-
-
 def _show(report: Report) -> None:
     console = Console()
     table = Table(title=f"One worker process, {report.cores} cores, load average {report.load_average:.1f} before")
@@ -374,47 +354,6 @@ def _show(report: Report) -> None:
     for ratio in report.ratios:
         required = f" (at least {ratio.required:g}: {'no' if ratio.missed else 'yes'})" if ratio.required else ""
         console.print(f"{OURS} / {ratio.loop}: {ratio.ratio:.1f}{required}", highlight=False)
-
-
-def _python(name: str, tell: Callable[[str], None]) -> str:
-    """Give the Python of a peer's virtual environment, which is made the first time and whenever its pins change."""
-    environments = ROOT / ".venv-bench"
-    folder, pins = environments / name, HERE / f"requirements-{name}.txt"
-    python, stamp = folder / "bin" / "python", folder / "made-from.txt"
-    wanted = f"# Python {sys.version}\n{pins.read_text()}"
-    if not stamp.exists() or stamp.read_text() != wanted:
-        tell(f"Making {folder}")
-        environments.mkdir(exist_ok=True)
-        (environments / ".gitignore").write_text("*\n")
-        install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(pins)]
-        for command in ([sys.executable, "-m", "venv", "--clear", str(folder)], install):
-            if subprocess.run(command, stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False).returncode != 0:
-                raise FailedError(f"{folder} could not be made; pip says above why")
-        stamp.write_text(wanted)
-    return str(python)
-
-
-@contextmanager
-def _process(
-    command: Sequence[str], environment: Mapping[str, str], folder: Path, log: Path
-) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a program in a process group of its own, which is killed at the end of the context or after `LIMIT_S`."""
-    with log.open("wb") as file:
-        process = subprocess.Popen(
-            [sys.executable, "-c", _GUARDED, str(int(LIMIT_S)), *command],
-            cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )  # fmt: skip
-    try:
-        yield process
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def _how_it_ended(code: int) -> str:
-    return f"was ended after {LIMIT_S:.0f} s" if code == -signal.SIGALRM else f"ended with exit code {code}"
 
 
 def _last_progress(log: Path) -> dict[str, int]:

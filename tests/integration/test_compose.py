@@ -6,12 +6,12 @@ CI_DOCKER=1 says that Docker must answer: the test then fails where it does not,
 import json
 import os
 import re
-import shlex
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from shutil import which
 
+import httpx
 import pytest
 from jsonschema import Draft202012Validator
 
@@ -37,7 +37,13 @@ def port() -> int:
 
 
 @pytest.fixture
-def run(port: int) -> Iterator[Run]:
+def api_port() -> int:
+    """Choose another one for the API."""
+    return free_port()
+
+
+@pytest.fixture
+def run(port: int, api_port: int) -> Iterator[Run]:
     """Run commands on a Compose project of the test's own, of which nothing is left at the end."""
     if trouble := _trouble():
         if os.environ.get("CI_DOCKER") == "1":
@@ -47,15 +53,16 @@ def run(port: int) -> Iterator[Run]:
         "COMPOSE_FILE": f"docker-compose.yml{os.pathsep}deploy/compose.ci.yml",
         "COMPOSE_PROJECT_NAME": f"churn-test-{port}",
         "KAFKA_PORT": str(port),
+        "API_PORT": str(api_port),
     }
     yield partial(_run, environment)
     _run(environment, "docker compose down --volumes --remove-orphans")
 
 
-def test_the_page_works_and_every_record_is_answered_once(run: Run, port: int) -> None:
+def test_the_page_works_and_every_record_is_answered_once(run: Run, port: int, api_port: int) -> None:
     """From nothing to scores and away again; a reader on this machine counts and validates all that was published."""
     *commands, away = _commands()
-    said = {command: run(command) for command in commands}
+    said = {command: run(command.replace("127.0.0.1:8000", f"127.0.0.1:{api_port}")) for command in commands}
 
     kafka = f"127.0.0.1:{port}"
     records = len(read(kafka, EVENTS))
@@ -67,16 +74,20 @@ def test_the_page_works_and_every_record_is_answered_once(run: Run, port: int) -
         validator.validate(json.loads(message.value() or b""))
 
     assert len(said["docker compose exec score churn scores --from-beginning --count 5"].splitlines()) == 5
+    (answer,) = (json.loads(text) for command, text in said.items() if command.startswith("curl"))
+    assert answer["status"] == "scored"
+    assert httpx.get(f"http://127.0.0.1:{api_port}/predict", params={"customer": "12"}).status_code == 401
     services = [json.loads(line) for line in run("docker compose ps --format json").splitlines()]
     assert sorted((service["Service"], service["Health"]) for service in services) == [
+        ("api", "healthy"),
         ("kafka", "healthy"),
         ("redis", "healthy"),
         *[("score", "healthy")] * 3,
     ]
 
-    run("docker compose stop --timeout 30 score")
-    stopped = [json.loads(line) for line in run("docker compose ps --all --format json score").splitlines()]
-    assert [service["ExitCode"] for service in stopped] == [0, 0, 0]
+    run("docker compose stop --timeout 30 score api")
+    stopped = [json.loads(line) for line in run("docker compose ps --all --format json score api").splitlines()]
+    assert [service["ExitCode"] for service in stopped] == [0, 0, 0, 0]
     run(away)
     assert run("docker compose ps --all --quiet") == ""
 
@@ -97,7 +108,7 @@ def _commands() -> list[str]:
 def _run(environment: Mapping[str, str], command: str) -> str:
     """Run a command in the root of the repository and return what it prints; fail with all of it when it fails."""
     ended = subprocess.run(
-        shlex.split(command), cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        ["bash", "-c", command], cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
         timeout=600, check=False,
     )  # fmt: skip
     if ended.returncode:
