@@ -22,6 +22,9 @@ test-faults: $(READY) ## every fault that docs/reference/faults.md lists, a few 
 test-faults-long: $(READY) ## the same, as often as the page promises, and write it down there
 	$(BIN)/python -m pytest tests/faults --faults full --faults-record --timeout 1800
 
+soak: $(READY) ## two hours of steady work with a kill every five minutes
+	$(BIN)/python -m tests.faults.soak
+
 lint: $(READY) ## ruff and mypy --strict
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -60,4 +63,4 @@ $(READY): requirements-dev.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.PHONY: help demo test test-unit test-faults test-faults-long lint format schemas fuzz bench bench-http lock setup clean
+.PHONY: help demo test soak test-unit test-faults test-faults-long lint format schemas fuzz bench bench-http lock setup clean

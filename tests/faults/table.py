@@ -9,6 +9,7 @@ import msgspec
 
 ROOT = Path(__file__).parents[2]
 RESULTS = Path(__file__).with_name("results.json")
+SOAK = Path(__file__).with_name("soak.json")
 PAGE = ROOT / "docs" / "reference" / "faults.md"
 
 ROWS = {
@@ -48,7 +49,7 @@ PENDING = {
     15: "needs the alerts", 21: "silence needs the monitor", 22: "needs the alerts",
     23: "needs the registry and retraining", 24: "needs retraining", 25: "needs the monitor", 26: "needs the monitor",
     27: "needs the alerts", 28: "needs Sentry and the alerts",
-    30: "needs settings for client certificates", 31: "was not run yet",
+    30: "needs settings for client certificates",
 }  # fmt: skip
 _TEST = re.compile(r"::test_row_(\d\d)_(\w+)(?:\[(.+)\])?$")
 
@@ -62,6 +63,19 @@ class Result(msgspec.Struct, frozen=True):
     passed: bool
     on: str
     remark: str = ""
+
+
+class Soaked(msgspec.Struct, frozen=True):
+    """What a soak came to: memory is that of the worker that was never killed, its growth that after the first half."""
+
+    on: str
+    seconds: int
+    events: int
+    kills: int
+    growth_mb_per_h: float
+    minutes: list[float]
+    memory_mb: list[float]
+    events_per_s: list[float]
 
 
 _new: dict[str, Result] = {}
@@ -82,7 +96,18 @@ def record() -> None:
     """Keep what was taken down beside what was kept before, and make the page."""
     results = dict(sorted((read_results() | _new).items()))
     RESULTS.write_bytes(msgspec.json.format(msgspec.json.encode(results)) + b"\n")
-    PAGE.write_text(page(results))
+    PAGE.write_text(page(results, read_soak()))
+
+
+def keep_soak(soaked: Soaked) -> None:
+    """Keep what a soak came to, and make the page."""
+    SOAK.write_bytes(msgspec.json.format(msgspec.json.encode(soaked), indent=0) + b"\n")
+    PAGE.write_text(page(read_results(), soaked))
+
+
+def read_soak() -> Soaked | None:
+    """The last soak that was exact."""
+    return msgspec.json.decode(SOAK.read_bytes(), type=Soaked) if SOAK.exists() else None
 
 
 def read_results() -> dict[str, Result]:
@@ -90,16 +115,34 @@ def read_results() -> dict[str, Result]:
     return msgspec.json.decode(RESULTS.read_bytes(), type=dict[str, Result]) if RESULTS.exists() else {}
 
 
-def page(results: dict[str, Result]) -> str:
+def page(results: dict[str, Result], soaked: Soaked | None) -> str:
     """The page, in Markdown."""
     by_row: dict[int, list[str]] = {row: [] for row in ROWS}
     for test, result in results.items():
         found = _TEST.search(f"::{test}")
         assert found
         by_row[int(found[1])].append(_line(int(found[1]), f"{found[2]} {found[3] or ''}".strip(), result))
+    if soaked:
+        by_row[31].append(_soak_line(soaked))
     lines = [line for row, some in by_row.items() for line in some or [f"| {row} | {ROWS[row]} | | | pending |"]]
     pending = [f"- Row {row} ({ROWS[row]}): {why}." for row, why in PENDING.items()]
-    return _PAGE.format(lines="\n".join(lines), pending="\n".join(pending))
+    return _PAGE.format(lines="\n".join(lines), pending="\n".join(pending), soak=_soak(soaked) if soaked else "")
+
+
+def _soak_line(soaked: Soaked) -> str:
+    what = f"{soaked.events:,} events, exact; memory grew by {soaked.growth_mb_per_h} MB/h"
+    return f"| 31 | {ROWS[31]} | {soaked.kills} kills | {soaked.seconds:,} s | passed, {soaked.on}; {what} |"
+
+
+def _soak(soaked: Soaked) -> str:
+    charts = [
+        _CHART.format(title=title, minutes=round(soaked.minutes[-1]), low=low, high=high, points=points)
+        for title, points, low, high in (
+            ("Memory of a worker that was never killed, MB", soaked.memory_mb, 0, round(max(soaked.memory_mb) * 1.2)),
+            ("Events answered a second", soaked.events_per_s, 0, round(max(soaked.events_per_s) * 1.2)),
+        )
+    ]
+    return _SOAK.format(hours=round(soaked.seconds / 3600, 1), kills=soaked.kills, charts="\n".join(charts))
 
 
 def _line(row: int, test: str, result: Result) -> str:
@@ -128,6 +171,20 @@ fails prints a seed: `--faults-seed` repeats it.
 |---|---|---|---|---|
 {lines}
 
-## Pending
+{soak}## Pending
 {pending}
+"""
+_SOAK = """## Soak
+`make soak`: three workers at a steady load for {hours} hours; one of two is killed every five minutes ({kills} kills),
+the third never. Its memory grows at first: workers keep the sentences of reasons that come again.
+
+{charts}
+"""
+_CHART = """```mermaid
+xychart-beta
+    title "{title}"
+    x-axis "minutes" 0 --> {minutes}
+    y-axis {low} --> {high}
+    line {points}
+```
 """
