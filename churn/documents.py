@@ -5,6 +5,7 @@ import json
 import re
 from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -48,8 +49,10 @@ def features_page() -> str:
 def openapi_document() -> str:
     """What `/openapi.json` says at the default settings; no handler is called for it."""
     nothing: Any = None
-    health = HealthChecks(nothing, nothing)
-    routes = documented_routes(nothing, nothing, health, version("churn"), Settings().api_batch_rows)
+    models: Any = SimpleNamespace(scorer=SimpleNamespace(features=FEATURES))  # one that reads them all
+    routes = documented_routes(
+        nothing, models, HealthChecks(nothing, nothing), version("churn"), Settings().api_batch_rows
+    )
     return json.dumps(openapi(routes, version("churn")), indent=2, ensure_ascii=False) + "\n"
 
 

@@ -117,6 +117,8 @@ class OpenInference:
 
     def routes(self) -> list[Route]:
         """What is answered here."""
+        row = [f.low if f.default is None else f.default for f in self._models.scorer.features]
+        tensor = {"name": "features", "shape": [1, len(row)], "datatype": "FP64", "data": row}
         return [
             Route("GET", "/v2", self.server, None, "What the server is", ServerMetadata),
             Route("GET", "/v2/health/live", self.live, None, "Whether the server lives", Live),
@@ -127,7 +129,7 @@ class OpenInference:
             Route("GET", "/v2/models/{name}/ready", self.model_ready, "predict", "Whether a model is loaded", Ready,
                   parameters=(_NAME,), problems=("not-found",)),
             Route("POST", "/v2/models/{name}/infer", self.infer, "predict", "Score rows of numbers", InferResponse,
-                  parameters=(_NAME,), body=Body(InferRequest), problems=("not-found",),
+                  parameters=(_NAME,), body=Body(InferRequest, {"one row": {"inputs": [tensor]}}), problems=("not-found",),
                   description="Rows have as many numbers as the model has inputs, in the order of its metadata."),
         ]  # fmt: skip
 
