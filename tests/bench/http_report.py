@@ -59,9 +59,9 @@ def show(report: Report) -> None:
     """Print it for people."""
     console = Console()
     peak, (before_mb, after_mb) = report.peak, report.memory_mb
-    table = Table(title=f"One core for the server, load average {report.load_average:.1f} before")
+    table = Table(title=f"Requests per second by open connections; load average {report.load_average:.1f} before")
     table.add_column("server", no_wrap=True)
-    for heading in ("open", "requests/s", "p50 ms", "p99 ms", "errors"):
+    for heading in ("open", "per s", "p50 ms", "p99 ms", "errors"):
         table.add_column(heading, justify="right")
     for name, steps in report.knees.items():
         for title, step in (*((name, step) for step in steps), (f"{name}: rounds", report.fastest[name])):
