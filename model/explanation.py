@@ -40,7 +40,7 @@ def parts(scorer: Scorer, score: Score) -> list[FeaturePart]:
     if score.probability is None:
         return []
     values = {name: cell.value for name, cell in score.features.items() if cell.value is not None}
-    (contributions,) = scorer.evaluate(given(scorer.features, [values])).contributions.tolist()
+    (contributions,) = scorer.evaluate(given(scorer.features, [values]).values).contributions.tolist()
     found = [FeaturePart(f, values[f.name], c) for f, c in zip(scorer.features, contributions, strict=True)]
     return sorted(found, key=lambda part: -abs(part.contribution))
 

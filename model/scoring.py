@@ -33,11 +33,10 @@ class Question(msgspec.Struct, frozen=True, gc=False):
 
 
 class Scored(NamedTuple):
-    """Arrays of a batch: probabilities (n,), contributions (n, k) in log-odds, and the features they came from."""
+    """Arrays of a batch: probabilities (n,), and contributions (n, k) in log-odds."""
 
     probabilities: NDArray[np.float64]
     contributions: NDArray[np.float64]
-    features: Features
 
 
 class Scorer:
@@ -59,12 +58,16 @@ class Scorer:
         self._refuse = np.array([f.policy == "refuse" for f in self.features])
         self._flag = np.array([f.policy == "flag" for f in self.features])
 
-    def evaluate(self, features: Features) -> Scored:
-        """The numbers of a batch: baseline + contributions = logit of the probability."""
-        contributions = self._curves.at(features.values)
+    def evaluate(self, values: NDArray[np.float64]) -> Scored:
+        """The numbers of a batch of shape (n, k): baseline + contributions = logit of the probability."""
+        contributions = self._curves.at(values)
         logits = self.artifact.baseline + contributions.sum(axis=1)
         odds_against = np.exp(np.minimum(-logits, MOST_EXPONENT))
-        return Scored(1.0 / (1.0 + odds_against), contributions, features)
+        return Scored(1.0 / (1.0 + odds_against), contributions)
+
+    def outside(self, values: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Which of the values of a batch no customer can have."""
+        return (values < self._low) | (values > self._high)
 
     def answer(self, questions: Sequence[Question], scored_at: datetime) -> list[Score]:
         """One answer for each question, in order; what cannot be scored gets `could-not-compute` and the reason."""
@@ -75,13 +78,13 @@ class Scorer:
 
     def answer_given(self, matrix: Features, questions: Sequence[Question], scored_at: datetime) -> list[Score]:
         """The same for features that are known already; of a reading only the moment is used."""
-        scored = self.evaluate(matrix)
-        problems = self._problems(scored.features)
-        features = feature_values(self._names, scored.features)
-        flags = self._flags(scored.features)
+        scored = self.evaluate(matrix.values)
+        problems = self._problems(matrix)
+        features = feature_values(self._names, matrix)
+        flags = self._flags(matrix)
         probabilities = scored.probabilities.tolist()
         bands, actions = self._decision.bands(scored.probabilities), self._decision.actions(scored.probabilities)
-        reasons = self._reasons(scored)
+        reasons = self._reasons(matrix.values, scored.contributions)
         answers = []
         for i, question in enumerate(questions):
             problem = question.problem or problems.get(i)
@@ -106,7 +109,7 @@ class Scorer:
     def _problems(self, features: Features) -> dict[int, Problem]:
         """The rows that cannot be scored, and why; the first feature at fault is named."""
         values, freshness = features.values, features.freshness
-        refused = ((freshness != FRESH) & self._refuse) | (values < self._low) | (values > self._high)
+        refused = ((freshness != FRESH) & self._refuse) | self.outside(values)
         problems = {}
         for i in np.flatnonzero(refused.any(axis=1)).tolist():
             j = int(refused[i].argmax())
@@ -118,11 +121,11 @@ class Scorer:
         flagged = (features.freshness != FRESH) & self._flag
         return {i: list(compress(self._names, flagged[i])) for i in np.flatnonzero(flagged.any(axis=1)).tolist()}
 
-    def _reasons(self, scored: Scored) -> list[list[Reason]]:
+    def _reasons(self, every: NDArray[np.float64], parts: NDArray[np.float64]) -> list[list[Reason]]:
         """Up to four features that moved each score most, the strongest first."""
-        order = np.argsort(-np.abs(scored.contributions), axis=1)[:, :MOST_REASONS]
-        contributions = np.take_along_axis(scored.contributions, order, axis=1)
-        values = np.nan_to_num(np.take_along_axis(scored.features.values, order, axis=1))
+        order = np.argsort(-np.abs(parts), axis=1)[:, :MOST_REASONS]
+        contributions = np.take_along_axis(parts, order, axis=1)
+        values = np.nan_to_num(np.take_along_axis(every, order, axis=1))
         counts = (np.abs(contributions) >= LEAST_CONTRIBUTION).sum(axis=1).tolist()
         names, says, width = self._names, self._says, order.shape[1]
         flat = [

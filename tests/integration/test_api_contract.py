@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import tritonclient.http as triton
 
-from model.vector import given
 from tests.integration.api import ApiSite, write_states
 from tests.unit.model.test_scoring import SCORER, known
 from tests.unit.model.test_training import ARTIFACT
@@ -60,8 +59,7 @@ def test_inference_protocol_answers_a_client_of_others(site: ApiSite) -> None:
     tensor.set_data_from_numpy(rows, binary_data=False)
     wanted = [triton.InferRequestedOutput(one, binary_data=False) for one in ("contributions", "probability")]
     result = client.infer(name, [tensor], outputs=wanted, headers=headers, request_id="mine")
-    names = [f.name for f in SCORER.features]
-    scored = SCORER.evaluate(given(SCORER.features, [dict(zip(names, row, strict=True)) for row in rows.tolist()]))
+    scored = SCORER.evaluate(rows)
     assert np.array_equal(result.as_numpy("probability"), scored.probabilities)
     assert np.array_equal(result.as_numpy("contributions"), scored.contributions)
     assert result.get_response()["id"] == "mine"

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
-from model.vector import given
 from workers.api.bodies import decode_body
 from workers.api.health import HealthChecks
 from workers.api.messages import Request, Response, answer
@@ -129,7 +129,8 @@ class OpenInference:
             Route("GET", "/v2/models/{name}/ready", self.model_ready, "predict", "Whether a model is loaded", Ready,
                   parameters=(_NAME,), problems=("not-found",)),
             Route("POST", "/v2/models/{name}/infer", self.infer, "predict", "Score rows of numbers", InferResponse,
-                  parameters=(_NAME,), body=Body(InferRequest, {"one row": {"inputs": [tensor]}}), problems=("not-found",),
+                  parameters=(_NAME,), problems=("not-found",),
+                  body=Body(InferRequest, {"one row": {"inputs": [tensor]}}),
                   description="Rows have as many numbers as the model has inputs, in the order of its metadata."),
         ]  # fmt: skip
 
@@ -174,13 +175,11 @@ class OpenInference:
         manifest = self._named(request)
         asked = decode_body(decode_infer, await request.body())
         scorer = self._models.scorer
-        names = [f.name for f in scorer.features]
-        rows = self._matrix(asked.inputs[0], len(names))
-        for row in rows:
-            for f, value in zip(scorer.features, row, strict=True):
-                if not f.low <= value <= f.high:
-                    raise invalid(f"$.inputs[0].data: {f.name}", value, f"{f.low:g} to {f.high:g}")
-        scored = scorer.evaluate(given(scorer.features, [dict(zip(names, row, strict=True)) for row in rows]))
+        rows = self._matrix(asked.inputs[0], len(scorer.features))
+        for i, j in np.argwhere(scorer.outside(rows)).tolist():
+            f = scorer.features[j]
+            raise invalid(f"$.inputs[0].data, row {i}, {f.name}", float(rows[i, j]), f"{f.low:g} to {f.high:g}")
+        scored = scorer.evaluate(rows)
         tensors = {"probability": scored.probabilities, "contributions": scored.contributions}
         wanted: list[str] = [output.name for output in asked.outputs or ()]
         return answer(
@@ -195,14 +194,14 @@ class OpenInference:
             )
         )
 
-    def _matrix(self, tensor: InputTensor, width: int) -> list[list[float]]:
+    def _matrix(self, tensor: InputTensor, width: int) -> NDArray[np.float64]:
         count, inputs = tensor.shape
         if inputs != width or count > self._rows:
             raise invalid("$.inputs[0].shape", tensor.shape, f"[rows, {width}], at most {self._rows:,} rows")
         flat = [x for item in tensor.data for x in (item if isinstance(item, list) else [item])]
         if len(flat) != count * width:
             raise invalid("$.inputs[0].data", f"{len(flat)} numbers", f"{count * width} numbers")
-        return [flat[i : i + width] for i in range(0, len(flat), width)]
+        return np.array(flat, dtype=np.float64).reshape(count, width)
 
     def _named(self, request: Request) -> Any:
         manifest = self._models.scorer.artifact.manifest

@@ -62,7 +62,7 @@ def test_answer_has_everything() -> None:
 def test_baseline_and_contributions_add_up_to_the_logit() -> None:
     """The score is exactly the sum that the reasons are parts of."""
     readings = [SCORER.vectorizer.read(state, to_ms(NOW)) for state in (known(), known())]
-    scored = SCORER.evaluate(SCORER.vectorizer.matrix(readings))
+    scored = SCORER.evaluate(SCORER.vectorizer.matrix(readings).values)
     logits = np.log(scored.probabilities / (1 - scored.probabilities))
     np.testing.assert_allclose(ARTIFACT.baseline + scored.contributions.sum(axis=1), logits, rtol=0, atol=1e-9)
 
@@ -72,7 +72,7 @@ def test_hopeless_and_certain_customers_are_scored() -> None:
     for baseline, expected in ((-1e5, 0.0), (1e5, 1.0)):
         scorer = Scorer(msgspec.structs.replace(ARTIFACT, baseline=baseline), Decision(COSTS))
         reading = scorer.vectorizer.read(known(), to_ms(NOW))
-        probability = scorer.evaluate(scorer.vectorizer.matrix([reading])).probabilities[0]
+        probability = scorer.evaluate(scorer.vectorizer.matrix([reading]).values).probabilities[0]
         assert abs(probability - expected) < 1e-300
 
 
