@@ -6,7 +6,8 @@ import re
 import sys
 import time
 
-_STANDARD = frozenset(vars(logging.makeLogRecord({})))
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
+_PLAIN = re.compile(r"[A-Za-z0-9/_.:{}@,+-]+")  # most words are, and need no closer look
 
 
 class LineFormatter(logging.Formatter):
@@ -16,7 +17,7 @@ class LineFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """One line, whatever is logged; a traceback is kept, with its line breaks escaped."""
-        extra = {key: value for key, value in vars(record).items() if key not in _STANDARD | {"message", "asctime"}}
+        extra = {key: value for key, value in vars(record).items() if key not in _STANDARD}
         if record.exc_info:
             extra["traceback"] = self.formatException(record.exc_info)
         words = [
@@ -30,6 +31,8 @@ class LineFormatter(logging.Formatter):
 
 def _shown(value: object) -> str:
     text = str(value)
+    if _PLAIN.fullmatch(text):
+        return text
     plain = text.isprintable() and not any(c in ' "=' for c in text)
     return text if text and plain else json.dumps(text)
 
