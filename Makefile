@@ -22,6 +22,9 @@ test-faults: $(READY) ## every fault that docs/reference/faults.md lists, a few 
 test-faults-long: $(READY) ## the same, as often as the page promises, and write it down there
 	$(BIN)/python -m pytest tests/faults --faults full --faults-record --timeout 1800
 
+test-faults-control: $(READY) ## three of the faults, done to Faust and Quix Streams
+	$(BIN)/python -m tests.faults.control
+
 soak: $(READY) ## two hours of steady work with a kill every five minutes
 	$(BIN)/python -m tests.faults.soak
 
@@ -63,4 +66,4 @@ $(READY): requirements-dev.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.PHONY: help demo test soak test-unit test-faults test-faults-long lint format schemas fuzz bench bench-http lock setup clean
+.PHONY: help demo test soak test-unit test-faults test-faults-long test-faults-control lint format schemas fuzz bench bench-http lock setup clean

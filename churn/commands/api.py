@@ -1,8 +1,11 @@
 """`churn api`: the composition root of the HTTP API."""
 
+import asyncio
 import gc
 import ipaddress
+import logging
 import os
+import signal
 import socket
 import tempfile
 import time
@@ -24,6 +27,9 @@ from churn.settings import Settings
 from model.artifact import newest
 from workers.api.keys import Keys, KeysError
 
+logger = logging.getLogger(__name__)
+
+PARENT_EVERY_S = 1.0
 HEADERS_TIMEOUT_S = 10
 STOP_TIMEOUT_S = 20
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
@@ -50,6 +56,7 @@ def api(host: str | None, port: int | None, workers: int | None) -> None:
         )
     _check(settings)
     start_logging()
+    main = os.getpid()
     with tempfile.TemporaryDirectory() as folder:
         if settings.api_processes > 1:
             os.environ[METRICS_FOLDER] = folder  # the library takes it from nowhere else, when it is imported
@@ -66,11 +73,11 @@ def api(host: str | None, port: int | None, workers: int | None) -> None:
             log_level=LogLevels.warning,
             log_dictconfig={"handlers": {}, "loggers": {}},  # ours, which are at the root
         )
-        server.serve(target_loader=lambda: application(settings, keys, folder), wrap_loader=False)
+        server.serve(target_loader=lambda: application(settings, keys, folder, main), wrap_loader=False)
 
 
-def application(settings: Settings, keys: Keys, folder: str) -> Any:
-    """The application of one process; several share their counts by way of `folder`."""
+def application(settings: Settings, keys: Keys, folder: str, main: int) -> Any:
+    """The application of one process that `main` has started; several share their counts by way of `folder`."""
     # Imported here, so that the library of the metrics finds its folder.
     from workers.api.app import Admission, Api  # noqa: PLC0415
     from workers.api.batches import Answering  # noqa: PLC0415
@@ -94,7 +101,19 @@ def application(settings: Settings, keys: Keys, folder: str) -> Any:
         frozenset(_split(settings.api_origins)),
     )
     gc.freeze()
-    return Api(routes, admission, metrics, start=models.watch, log_access=settings.api_access_log)
+
+    async def run() -> None:
+        await asyncio.gather(models.watch(), _end_with(main))
+
+    return Api(routes, admission, metrics, start=run, log_access=settings.api_access_log)
+
+
+async def _end_with(main: int) -> None:
+    """End when the process that started this one is gone: nobody else would tell it to."""
+    while os.getppid() == main:
+        await asyncio.sleep(PARENT_EVERY_S)
+    logger.error("the main process is gone; ending")
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _keys(settings: Settings) -> Keys:

@@ -479,6 +479,23 @@ def test_stop_answers_what_it_was_asked(site: ApiSite, tmp_path: Path, number: i
         api.kill()
 
 
+def test_processes_end_with_the_one_that_started_them(site: ApiSite, tmp_path: Path) -> None:
+    """`kill -9` of the main process: the others do not go on by themselves, and the port is free."""
+    api = ApiProcess(site.environment, tmp_path / "api.log", "--workers", "2")
+    api.wait()
+    api.process.kill()
+    api.process.wait(10)
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        try:
+            socket.create_server(("127.0.0.1", api.port)).close()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    pytest.fail(f"the port is still taken:\n{api.log.read_text()}")
+
+
 def test_start_that_cannot_be(churn: Churn, site: ApiSite, tmp_path: Path) -> None:
     """One line and exit code 2 for each thing that is missing or wrong."""
     file = tmp_path / "keys"
