@@ -136,7 +136,7 @@ def environment(stack: Stack, tmp_path: Path) -> dict[str, str]:
 def churn(tmp_path: Path) -> Churn:
     """Run `churn` with arguments and an environment, and return how it ended and what it printed."""
 
-    def run(*arguments: str, environment: Mapping[str, str] | None = None, timeout_s: float = 60) -> Any:
+    def run(*arguments: str, environment: Mapping[str, str] | None = None, timeout_s: float = 150) -> Any:
         given = clean_environment() | {"CHURN_LOCAL": str(tmp_path / "local")} | dict(environment or {})
         command = [sys.executable, "-m", "churn", *arguments]
         return subprocess.run(

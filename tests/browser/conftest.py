@@ -69,7 +69,7 @@ def address(chromium: str, stack: Stack, tmp_path_factory: pytest.TempPathFactor
         yield api.url
         assert api.stop() == 0
     finally:
-        api.kill()
+        api.end()
     assert " ERROR " not in api.log.read_text()
 
 

@@ -183,7 +183,7 @@ def test_row_29_ten_times_the_allowed_rate(web: ApiSite, times: Times, tmp_path:
         assert set(asyncio.run(flood())) == {200, 429}
         assert httpx.get(f"{api.url}/explain?customer=c1", headers=web.other).status_code == 200
     finally:
-        api.kill()
+        api.end()
 
 
 def _latencies(web: ApiSite, seconds: float) -> list[float]:

@@ -47,11 +47,13 @@ class ApiProcess:
         self.process.terminate()
         return self.process.wait(timeout_s)
 
-    def kill(self) -> None:
-        """End it if it has not ended."""
-        if self.process.poll() is None:
+    def end(self) -> None:
+        """End it if it has not ended; in good order, so that what it covered of the code is known."""
+        try:
+            if self.process.poll() is None:
+                self.stop()
+        finally:
             self.process.kill()
-            self.process.wait(10)
 
 
 def with_key(
@@ -101,5 +103,5 @@ class ApiSite:
     def close(self) -> None:
         """End everything."""
         self.client.close()
-        self.api.kill()
+        self.api.end()
         self.redis.process.kill()

@@ -50,7 +50,7 @@ def start_api(api_redis: LocalRedis, tmp_path_factory: pytest.TempPathFactory) -
         assert {api.stop() for api in processes if api.process.poll() is None} <= {0}
     finally:
         for api in processes:
-            api.kill()
+            api.end()
 
 
 @pytest.fixture(scope="module")

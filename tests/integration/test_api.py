@@ -442,7 +442,7 @@ def test_client_that_asks_too_often(site: ApiSite, tmp_path: Path) -> None:
             assert refused[0].headers["retry-after"] == "1"
             assert client.get("/predict?customer=c1", headers=other).status_code == 200
     finally:
-        api.kill()
+        api.end()
 
 
 def test_several_processes_share_port_and_counts(site: ApiSite, tmp_path: Path) -> None:
@@ -456,7 +456,7 @@ def test_several_processes_share_port_and_counts(site: ApiSite, tmp_path: Path) 
         assert 'churn_http_requests_total{path="/predict",status="200"} 40.0' in text
         assert api.stop() == 0
     finally:
-        api.kill()
+        api.end()
 
 
 @pytest.mark.usefixtures("client")
@@ -476,7 +476,7 @@ def test_stop_answers_what_it_was_asked(site: ApiSite, tmp_path: Path, number: i
         assert api.process.wait(30) == 0
         assert "Traceback" not in api.log.read_text()
     finally:
-        api.kill()
+        api.end()
 
 
 def test_processes_end_with_the_one_that_started_them(site: ApiSite, tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def test_every_customer_has_one_answer(churn: Churn, environment: dict[str, str]
         )  # fmt: skip
         assert worker.stop() == 0
     finally:
-        api.kill()
+        api.end()
     for streamed_score, one, other in zip(streamed.values(), by_id, by_features, strict=True):
         assert msgspec.structs.replace(one, event_id="", scored_at=one.as_of) == msgspec.structs.replace(
             streamed_score, event_id="", scored_at=one.as_of

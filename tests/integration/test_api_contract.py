@@ -14,7 +14,7 @@ from tests.integration.api import ApiSite, write_states
 from tests.unit.model.test_scoring import SCORER, known
 from tests.unit.model.test_training import ARTIFACT
 
-CASES = 100  # of each kind and operation
+CASES = 60  # of each kind and operation
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +29,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiSite]:
         one.close()
 
 
+@pytest.mark.timeout(600)
 def test_document_is_kept(site: ApiSite, tmp_path: Path) -> None:
     """Schemathesis, with all its checks, finds nothing in some thousand requests."""
     command = [
@@ -37,7 +38,7 @@ def test_document_is_kept(site: ApiSite, tmp_path: Path) -> None:
         "run", f"{site.api.url}/openapi.json", "--checks", "all", "--max-examples", str(CASES), "--no-color",
         "--header", f"Authorization: {site.headers['Authorization']}",
     ]  # fmt: skip
-    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=170, check=False)
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=500, check=False)
     assert ended.returncode == 0, ended.stdout[-5000:]
     assert "Traceback" not in site.api.log.read_text()
 

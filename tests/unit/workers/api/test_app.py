@@ -1,0 +1,80 @@
+"""The application by itself: what it makes of mistakes of ours, and of callers who go away."""
+
+import asyncio
+import logging
+import time
+from collections.abc import MutableMapping
+from typing import Any
+
+import msgspec
+import pytest
+
+from schemas.http import Health
+from workers.api.app import Admission, Api
+from workers.api.keys import Keys
+from workers.api.messages import Limits, Request, Response, answer
+from workers.api.metrics import Metrics
+from workers.api.rate import RateLimit
+from workers.api.routes import Route
+
+
+async def fails(_: Request) -> Response:
+    """A handler with a bug."""
+    raise KeyError("secret")
+
+
+async def reads(request: Request) -> Response:
+    """A handler that wants the body."""
+    return answer(len(await request.body()))
+
+
+async def nothing() -> None:
+    """What runs beside."""
+
+
+def asked(path: str, *messages: dict[str, Any], log_access: bool = False) -> list[MutableMapping[str, Any]]:
+    """What the application sends to one request."""
+    routes = [Route("GET", "/fails", fails, None, "", Health), Route("POST", "/reads", reads, None, "", Health)]
+    admission = Admission(Keys(), RateLimit(10, time.monotonic), Limits(1000, 1), frozenset())
+    api = Api(routes, admission, Metrics(None), start=nothing, log_access=log_access)
+    sent: list[MutableMapping[str, Any]] = []
+    waiting = list(messages)
+
+    async def receive() -> dict[str, Any]:
+        return waiting.pop(0)
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+
+    method = "GET" if path == "/fails" else "POST"
+    scope = {"type": "http", "method": method, "path": path, "query_string": b"", "headers": []}
+    asyncio.run(api(scope, receive, send))
+    return sent
+
+
+def test_mistake_of_ours_is_told_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """500 with the request's id, which the log has too; what went wrong is for the log only."""
+    start, body = asked("/fails")
+    problem = msgspec.json.decode(body["body"])
+    assert (start["status"], problem["type"]) == (500, "urn:churn:problem:failed")
+    assert b"secret" not in body["body"]
+    (record,) = caplog.records
+    assert (record.levelno, record.getMessage()) == (logging.ERROR, "a request failed")
+    assert vars(record)["request_id"] == problem["request_id"]
+
+
+def test_caller_who_goes_away(caplog: pytest.LogCaptureFixture) -> None:
+    """The body never ends: a problem, that nobody reads, and no mistake of ours."""
+    start, _ = asked("/reads", {"type": "http.request", "body": b"x", "more_body": True}, {"type": "http.disconnect"})
+    assert start["status"] == 408
+    assert not caplog.records
+
+
+def test_log_may_be_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    """One line a request, or none."""
+    caplog.set_level(logging.INFO)
+    asked("/reads", {"type": "http.request", "body": b"xyz"})
+    assert not caplog.records
+    _, body = asked("/reads", {"type": "http.request", "body": b"xyz"}, log_access=True)
+    assert body["body"] == b"3"
+    assert [record.getMessage() for record in caplog.records] == ["request"]
