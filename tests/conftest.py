@@ -23,6 +23,7 @@ from schemas.topics import TOPICS
 
 ROOT = Path(__file__).parent.parent
 PARTITIONS = 6
+SLOW = {"test_compose", "test_demo", "test_tutorial", "test_api_contract", "test_ask_over_http"}
 _rungs: list[str] = []
 
 
@@ -41,6 +42,11 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
     hypothesis.settings.load_profile("patient")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes minutes, so that no process is left with it at the end."""
+    items.sort(key=lambda item: item.path.stem not in SLOW)
 
 
 def pytest_xdist_auto_num_workers() -> int:
