@@ -204,13 +204,13 @@ def _control(loop: Loop) -> Iterator[Control]:
 def main() -> None:
     """Do it all, and write it down in the page of faults."""
     console = Console(stderr=True)
-    results: dict[str, dict[int, str]] = {}
+    results = table.read_control()
     for loop in LOOPS:
         for number, row in ((1, row_01), (10, row_10), (16, row_16)):
             with _control(loop) as control, console.status(f"row {number}: {loop.name}"):
                 results.setdefault(loop.name, {})[number] = row(control)
             console.print(f"row {number}, {loop.name}: {results[loop.name][number]}", highlight=False)
-    table.keep_control(results)
+            table.keep_control(results)
 
 
 if __name__ == "__main__":

@@ -93,7 +93,7 @@ def growth_mb_per_h(samples: Sequence[Sample]) -> float:
     return linear_regression([s.at_s / 3600 for s in warm], [s.resident_bytes / 1e6 for s in warm]).slope
 
 
-def summary(samples: Sequence[Sample], kills: int) -> Soaked:
+def summary(samples: Sequence[Sample], events: int, kills: int) -> Soaked:
     """What is kept of a run that was exact."""
     every = max(1, len(samples) // POINTS)
     chosen = samples[every::every]
@@ -101,7 +101,7 @@ def summary(samples: Sequence[Sample], kills: int) -> Soaked:
     return Soaked(
         on=f"{datetime.now(UTC):%Y-%m-%d}",
         seconds=round(samples[-1].at_s),
-        events=samples[-1].published,
+        events=events,
         kills=kills,
         growth_mb_per_h=round(growth_mb_per_h(samples), 2),
         minutes=[round(s.at_s / 60, 1) for s in chosen],
@@ -146,7 +146,7 @@ def main(hours: float, rate: float, kill_every: float, samples: Path) -> None:
             assert_exact(site, expected)
         finally:
             site.close()
-    result = summary(taken, soak.kills)
+    result = summary(taken, len(records), soak.kills)
     keep_soak(result)
     click.echo(f"{result.events:,} events, {result.kills} kills: exact; memory grew by {result.growth_mb_per_h} MB/h")
     if result.growth_mb_per_h > MOST_GROWTH_MB_PER_H:

@@ -138,15 +138,19 @@ def page(results: dict[str, Result], soaked: Soaked | None, control: dict[str, d
         by_row[31].append(_soak_line(soaked))
     lines = [line for row, some in by_row.items() for line in some or [f"| {row} | {ROWS[row]} | | | pending |"]]
     pending = [f"- Row {row} ({ROWS[row]}): {why}." for row, why in PENDING.items()]
-    others = [
-        f"| {row} | {ROWS[row]} | {loop} | {what} |" for loop, rows in control.items() for row, what in rows.items()
-    ]
     return _PAGE.format(
         lines="\n".join(lines),
         pending="\n".join(pending),
         soak=_soak(soaked) if soaked else "",
-        control="\n".join(others),
+        control=_others(control) if control else "",
     )
+
+
+def _others(control: dict[str, dict[int, str]]) -> str:
+    lines = [
+        f"| {row} | {ROWS[row]} | {loop} | {what} |" for loop, rows in control.items() for row, what in rows.items()
+    ]
+    return _CONTROL.format(lines="\n".join(lines))
 
 
 def _soak_line(soaked: Soaked) -> str:
@@ -191,16 +195,17 @@ fails prints a seed: `--faults-seed` repeats it.
 |---|---|---|---|---|
 {lines}
 
-{soak}## The same, done to others
+{soak}{control}## Pending
+{pending}
+"""
+_CONTROL = """## The same, done to others
 As a control, three of the faults are done to a Faust agent and to a Quix Streams application, each as its documentation
 shows it (`make test-faults-control`). Lost is an event that was not answered although the group has gone on behind it.
 
 | row | fault | loop | what became of the events |
 |---|---|---|---|
-{control}
+{lines}
 
-## Pending
-{pending}
 """
 _SOAK = """## Soak
 `make soak`: three workers at a steady load for {hours} hours; one of two is killed every five minutes ({kills} kills),
