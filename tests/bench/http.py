@@ -34,7 +34,6 @@ import msgspec
 from redis import Redis
 from rich.console import Console
 
-from churn.errors import UserError
 from churn.settings import Settings
 from churn.stack.ports import free_port
 from churn.stack.redis import LocalRedis
@@ -62,7 +61,7 @@ from tests.bench.http_report import (
     missed_of,
     show,
 )  # fmt: skip
-from tests.bench.running import HERE, ROOT, FailedError, how_it_ended, process_of, python_of
+from tests.bench.running import HERE, ROOT, FailedError, how_it_ended, measure, process_of, python_of
 from tests.integration.api import write_states
 
 PEAK_CONNECTIONS = 400
@@ -273,19 +272,14 @@ def main(as_json: bool) -> None:
 
     Exit code 1 when a requirement is missed, 2 when something could not be measured.
     """
-    try:
-        for tool, package in (("wrk", "wrk"), ("taskset", "util-linux")):
-            if not shutil.which(tool):
-                raise FailedError(f"{tool} is not installed; on Debian: apt-get install {package}")
-        report = Bench((Settings.load().local / "bench-http").resolve(), Console(stderr=True)).run()
-    except UserError as error:
-        click.echo(error, err=True)
-        sys.exit(2)
-    if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(report)))
-    else:
-        show(report)
-    sys.exit(bool(report.missed))
+    measure(_run, show, as_json=as_json)
+
+
+def _run() -> Report:
+    for tool, package in (("wrk", "wrk"), ("taskset", "util-linux")):
+        if not shutil.which(tool):
+            raise FailedError(f"{tool} is not installed; on Debian: apt-get install {package}")
+    return Bench((Settings.load().local / "bench-http").resolve(), Console(stderr=True)).run()
 
 
 def _probability(answer: Mapping[str, Any]) -> float:

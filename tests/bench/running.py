@@ -7,6 +7,10 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Protocol, TypeVar
+
+import click
+import msgspec
 
 from churn.errors import UserError
 from churn.stack.errors import StackError
@@ -22,6 +26,31 @@ _GUARDED = "import os, signal, sys; signal.alarm(int(sys.argv[1])); os.execv(sys
 
 class FailedError(UserError):
     """A part of a benchmark that did not do its job; the message tells which, and where its output is."""
+
+
+class Measured(Protocol):
+    """What a benchmark came to; `missed` is true when a requirement was not met."""
+
+    @property
+    def missed(self) -> object:
+        """What was not met."""
+
+
+_M = TypeVar("_M", bound=Measured)
+
+
+def measure(run: Callable[[], _M], show: Callable[[_M], None], *, as_json: bool) -> None:
+    """Run a benchmark and print what it came to: exit code 1 when it misses a requirement, 2 when it cannot measure."""
+    try:
+        report = run()
+    except UserError as error:
+        click.echo(error, err=True)
+        sys.exit(2)
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(report)))
+    else:
+        show(report)
+    sys.exit(bool(report.missed))
 
 
 def has_redis() -> bool:

@@ -35,7 +35,6 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from churn.errors import UserError
 from churn.settings import Settings
 from churn.stack import ladder
 from churn.stack.record import Stack
@@ -52,7 +51,7 @@ from schemas.cloudevents import to_ms
 from schemas.events import Call, CallStarted, encode
 from schemas.partitioning import partition_of
 from schemas.topics import SCORES
-from tests.bench.running import HERE, ROOT, FailedError, has_redis, how_it_ended, process_of, python_of
+from tests.bench.running import HERE, ROOT, FailedError, has_redis, how_it_ended, measure, process_of, python_of
 from tests.integration.worker import publish
 from workers.admin import KafkaAdmin
 from workers.store import FeatureStore
@@ -107,6 +106,11 @@ class Report(msgspec.Struct, frozen=True):
     fastest: list[Result]
     ratios: list[Ratio]
     rounds: list[list[Result]]
+
+    @property
+    def missed(self) -> bool:
+        """Whether a requirement was not met."""
+        return any(ratio.missed for ratio in self.ratios)
 
 
 class Peer(NamedTuple):
@@ -292,16 +296,7 @@ def main(as_json: bool) -> None:
     Exit code 1 when ours is not as many times as fast as it must be, 2 when something could not be measured.
     """
     load_average = os.getloadavg()[0]
-    try:
-        report = _report(*_measured(Console(stderr=True)), load_average)
-    except UserError as error:
-        click.echo(error, err=True)
-        sys.exit(2)
-    if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(report)))
-    else:
-        _show(report)
-    sys.exit(any(ratio.missed for ratio in report.ratios))
+    measure(lambda: _report(*_measured(Console(stderr=True)), load_average), _show, as_json=as_json)
 
 
 def _measured(console: Console) -> tuple[Stack, list[list[Result]]]:

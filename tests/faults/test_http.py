@@ -19,9 +19,8 @@ from redis import Redis
 from tests.faults.conftest import Times
 from tests.faults.test_inputs import IDS, numbers, peak_mb
 from tests.fuzz.hostile import HUGE_JSON, JSON
-from tests.integration.api import ApiProcess, ApiSite, write_states
+from tests.integration.api import ApiProcess, ApiSite, api_site
 from tests.integration.worker import redis_contents
-from tests.unit.model.test_scoring import known
 
 CANARY = "canary7391"
 JSON_TYPE = {"Content-Type": "application/json"}
@@ -30,13 +29,8 @@ JSON_TYPE = {"Content-Type": "application/json"}
 @pytest.fixture(scope="module")
 def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiSite]:
     """An API with one known customer, c1."""
-    one = ApiSite(tmp_path_factory.mktemp("web"))
-    try:
-        one.api.wait()
-        write_states(one.redis.url, {"c1": known()})
+    with api_site(tmp_path_factory.mktemp("web"), "c1") as one:
         yield one
-    finally:
-        one.close()
 
 
 def assert_well(web: ApiSite, response: httpx.Response) -> None:

@@ -3,7 +3,8 @@
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -14,6 +15,7 @@ from model.artifact import save
 from model.state import CustomerState
 from schemas.partitioning import partition_of
 from tests.conftest import PARTITIONS, clean_environment
+from tests.unit.model.test_scoring import known
 from tests.unit.model.test_training import ARTIFACT
 from workers.api.keys import new_key
 from workers.store import FeatureStore
@@ -81,13 +83,13 @@ def write_states(redis_url: str, states: Mapping[str, CustomerState]) -> None:
 class ApiSite:
     """A Redis that a test may break, an API, and a client with a key for everything."""
 
-    def __init__(self, folder: Path, **settings: str) -> None:
+    def __init__(self, folder: Path) -> None:
         self.redis = LocalRedis(folder / "redis")
         self.redis.start()
         base = clean_environment() | {"REDIS_URL": self.redis.url, "CHURN_MODELS": str(folder / "models")}
         save(ARTIFACT, folder / "models")
         base |= {"CHURN_API_BODY_TIMEOUT_S": "1", "CHURN_API_BATCH_ROWS": "1000", "CHURN_API_BODY_BYTES": "100000",
-                 "CHURN_API_ORIGINS": "https://crm.example", "CHURN_API_RATE_PER_S": "100000", **settings}  # fmt: skip
+                 "CHURN_API_ORIGINS": "https://crm.example", "CHURN_API_RATE_PER_S": "100000"}  # fmt: skip
         environment, self.headers = with_key(base, "predict", "explain", "admin")
         self.environment, self.other = with_key(environment, "explain", client="other")
         self.models = folder / "models"
@@ -105,3 +107,15 @@ class ApiSite:
         self.client.close()
         self.api.end()
         self.redis.process.kill()
+
+
+@contextmanager
+def api_site(folder: Path, *customers: str) -> Iterator[ApiSite]:
+    """A site that answers, with customers of whom all is known."""
+    site = ApiSite(folder)
+    try:
+        site.api.wait()
+        write_states(site.redis.url, {customer: known() for customer in customers})
+        yield site
+    finally:
+        site.close()

@@ -27,7 +27,7 @@ from schemas.http import BatchItem, CustomerFeatures, Explanation, ProblemDetail
 from schemas.partitioning import partition_of
 from schemas.scores import Score
 from tests.conftest import PARTITIONS, Churn
-from tests.integration.api import ApiProcess, ApiSite, with_key, write_states
+from tests.integration.api import ApiProcess, ApiSite, api_site, with_key, write_states
 from tests.unit.model.test_scoring import SCORER, known
 from tests.unit.model.test_training import ARTIFACT
 from workers.keys import customer_key
@@ -39,12 +39,8 @@ AT = from_ms(AT_MS).isoformat().replace("+00:00", "Z")
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiSite]:
     """One site for the module."""
-    one = ApiSite(tmp_path_factory.mktemp("api"))
-    try:
-        one.api.wait()
+    with api_site(tmp_path_factory.mktemp("api")) as one:
         yield one
-    finally:
-        one.close()
 
 
 @pytest.fixture

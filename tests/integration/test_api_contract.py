@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import tritonclient.http as triton
 
-from tests.integration.api import ApiSite, write_states
-from tests.unit.model.test_scoring import SCORER, known
+from tests.integration.api import ApiSite, api_site
+from tests.unit.model.test_scoring import SCORER
 from tests.unit.model.test_training import ARTIFACT
 
 CASES = 60  # of each kind and operation
@@ -20,13 +20,8 @@ CASES = 60  # of each kind and operation
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiSite]:
     """An API that knows the customer of the document's example."""
-    one = ApiSite(tmp_path_factory.mktemp("contract"))
-    try:
-        one.api.wait()
-        write_states(one.redis.url, {"1234": known()})
+    with api_site(tmp_path_factory.mktemp("contract"), "1234") as one:
         yield one
-    finally:
-        one.close()
 
 
 @pytest.mark.timeout(600)

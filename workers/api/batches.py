@@ -12,7 +12,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from model.scoring import Question, Scorer
 from model.state import CustomerState, DamagedStateError
-from model.vector import given
+from model.vector import Reading, Vectorizer, given
 from schemas.cloudevents import from_ms
 from schemas.partitioning import partition_of
 from schemas.scores import Problem, Score
@@ -107,8 +107,19 @@ class Answering:
         except StoreUnavailableError as error:
             raise unavailable(str(error), RETRY_AFTER_S) from None
 
-    def moment_ms(self, state: CustomerState, at_ms: int | None) -> int:
-        """The moment asked for, by default now; raises `ApiError` when the state has later events."""
+    def reading(
+        self, vectorizer: Vectorizer, state: CustomerState | DamagedStateError | None, at_ms: int | None
+    ) -> Reading:
+        """What is known of a customer as of a moment, or of now; raises `ApiError`."""
+        try:
+            if isinstance(state, DamagedStateError):
+                raise state
+            known = state or CustomerState.new()
+            return vectorizer.read(known, self._moment_ms(known, at_ms))
+        except DamagedStateError as error:
+            raise unavailable(f"the customer's features are damaged: {error}", RETRY_AFTER_S) from None
+
+    def _moment_ms(self, state: CustomerState, at_ms: int | None) -> int:
         if at_ms is None:
             return max(self._clock_ms(), state.newest_ms)
         if at_ms < state.newest_ms:
@@ -124,22 +135,13 @@ class Answering:
         questions: list[Question] = []
         for i, (ask, state) in enumerate(zip(asks, states, strict=True)):
             try:
-                questions.append(self._question(ask, state, scorer))
+                questions.append(Question(self.reading(scorer.vectorizer, state, ask.at_ms), ask.request_id))
                 asked.append(i)
             except ApiError as error:
                 results[i] = error
         for i, score in zip(asked, scorer.answer(questions, self._now()), strict=True):
             results[i] = Answer(score, scorer)
         return [result for result in results if result]
-
-    def _question(self, ask: ByCustomer, state: CustomerState | DamagedStateError | None, scorer: Scorer) -> Question:
-        try:
-            if isinstance(state, DamagedStateError):
-                raise state
-            known = state or CustomerState.new()
-            return Question(scorer.vectorizer.read(known, self.moment_ms(known, ask.at_ms)), ask.request_id)
-        except DamagedStateError as error:
-            raise unavailable(f"the customer's features are damaged: {error}", RETRY_AFTER_S) from None
 
     async def _by_features(self, asks: Sequence[ByFeatures]) -> Sequence[Answer]:
         scorer = self._models.scorer

@@ -11,15 +11,14 @@ import msgspec
 from model.features import FEATURES
 from model.fold import counted_ms
 from model.scoring import feature_values
-from model.state import CustomerState, DamagedStateError
 from model.vector import Vectorizer
 from schemas.cloudevents import CUSTOMER_ID, CustomerId, Time, from_ms
 from schemas.http import BatchItem, CustomerFeatures
 from schemas.scores import Score
-from workers.api.batches import RETRY_AFTER_S, Answer, Answering, ByCustomer, ByFeatures
+from workers.api.batches import Answer, Answering, ByCustomer, ByFeatures
 from workers.api.bodies import decode_body
 from workers.api.messages import JSON, NDJSON, Request, Response, answer, encode
-from workers.api.problems import ApiError, invalid, missing, unavailable, unknown
+from workers.api.problems import ApiError, invalid, missing, unknown
 from workers.api.routes import Body, Parameter, Route
 
 ROWS_AT_ONCE = 100  # so that a batch leaves room for those who ask for one
@@ -164,16 +163,9 @@ class Predict:
         """GET /customers/{id}/features."""
         customer = CUSTOMER._replace(name="id").parse(request.path["id"])
         (state,) = await self._answering.states([customer])
-        try:
-            if isinstance(state, DamagedStateError):
-                raise state
-            known = state or CustomerState.new()
-            at_ms = self._answering.moment_ms(known, None)
-            matrix = self._vectorizer.matrix([self._vectorizer.read(known, at_ms)])
-        except DamagedStateError as error:
-            raise unavailable(f"the customer's features are damaged: {error}", RETRY_AFTER_S) from None
-        (cells,) = feature_values(self._names, matrix)
-        return answer(CustomerFeatures(customer, from_ms(at_ms), cells))
+        reading = self._answering.reading(self._vectorizer, state, None)
+        (cells,) = feature_values(self._names, self._vectorizer.matrix([reading]))
+        return answer(CustomerFeatures(customer, from_ms(int(reading[0])), cells))
 
     def _limit(self, rows: int) -> None:
         if rows > self._batch_rows:
