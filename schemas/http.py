@@ -98,8 +98,7 @@ class ModelCard(msgspec.Struct, frozen=True):
     features: list[FeatureCard]
 
 
-class Health(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Whether a process lives, or may be sent requests, and why not."""
+class Health(msgspec.Struct, frozen=True):
+    """That a process lives, or may be sent requests; why it may not is a problem."""
 
     status: str
-    detail: str = ""
