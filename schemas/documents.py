@@ -9,12 +9,14 @@ from typing import Any
 
 import msgspec
 
+from schemas.alerts import AlertRecord
 from schemas.cloudevents import CloudEvent
 from schemas.deadletters import SCHEMA_VERSION, DeadLetterDecision, DeadLetterHeaders
 from schemas.events import EVENT_TYPES
 from schemas.outcomes import OutcomeObserved
 from schemas.scores import ChurnScored
-from schemas.topics import DEAD_LETTERS, DECISIONS, EVENTS, OUTCOMES, SCORES, TOPICS
+from schemas.telemetry import Telemetry
+from schemas.topics import ALERTS, DEAD_LETTERS, DECISIONS, EVENTS, OUTCOMES, SCORES, TELEMETRY, TOPICS
 
 FOLDER = Path(__file__).parent
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -23,6 +25,8 @@ MESSAGES: dict[str, type[msgspec.Struct]] = {
     **{str(kind.__struct_config__.tag): kind for kind in _CLOUD_EVENTS},
     "dead-letter-headers": DeadLetterHeaders,
     "dead-letter-decision": DeadLetterDecision,
+    "telemetry": Telemetry,
+    "alert": AlertRecord,
 }
 
 
@@ -41,12 +45,15 @@ def asyncapi() -> dict[str, Any]:
         OUTCOMES: ["outcome.observed"],
         DEAD_LETTERS: ["dead-letter"],
         DECISIONS: ["dead-letter-decision"],
+        TELEMETRY: ["telemetry"],
+        ALERTS: ["alert"],
     }
     messages: dict[str, Any] = {
         name: {"contentType": "application/cloudevents+json", "payload": schema}
         for name, schema in by_name.items() if name != "dead-letter-headers"
     }  # fmt: skip
-    messages["dead-letter-decision"]["contentType"] = "application/json"
+    for name in ("dead-letter-decision", "telemetry", "alert"):
+        messages[name]["contentType"] = "application/json"
     messages["dead-letter"] = {
         "contentType": "application/octet-stream",
         "headers": by_name["dead-letter-headers"],
@@ -76,6 +83,8 @@ def asyncapi() -> dict[str, Any]:
                 ("send", DEAD_LETTERS),
                 ("send", DECISIONS),
                 ("receive", OUTCOMES),
+                ("send", TELEMETRY),
+                ("send", ALERTS),
             )
         },
         "components": {"messages": messages, "schemas": components},

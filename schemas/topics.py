@@ -7,6 +7,8 @@ SCORES = "churn.scores"
 DEAD_LETTERS = "customer.events.dlq"
 DECISIONS = "customer.events.dlq.decisions"
 OUTCOMES = "customer.outcomes"
+TELEMETRY = "churn.telemetry"
+ALERTS = "churn.alerts"
 
 _DAY_MS = 86_400_000
 
@@ -46,5 +48,14 @@ TOPICS = (
         partitions=1,
         config={"cleanup.policy": "compact,delete"},
     ),
-    Topic(OUTCOMES, "who left and who stayed, keyed by customer id", 1200),
+    # One partition each of what the monitor reads: volumes are small, and one monitor at a time sees all of it.
+    Topic(OUTCOMES, "who left and who stayed, keyed by customer id", 1200, partitions=1),
+    Topic(TELEMETRY, "summaries of what each process did, every few seconds", 14, partitions=1),
+    Topic(
+        ALERTS,
+        "what was told to whom, keyed by kind and subject of the alert",
+        400,
+        partitions=1,
+        config={"cleanup.policy": "compact,delete"},
+    ),
 )
