@@ -9,6 +9,8 @@ DECISIONS = "customer.events.dlq.decisions"
 OUTCOMES = "customer.outcomes"
 TELEMETRY = "churn.telemetry"
 ALERTS = "churn.alerts"
+HOURS = "churn.monitor.hours"
+PAIRS = "churn.monitor.pairs"
 
 _DAY_MS = 86_400_000
 
@@ -58,4 +60,6 @@ TOPICS = (
         partitions=1,
         config={"cleanup.policy": "compact,delete"},
     ),
+    Topic(HOURS, "the monitor's own: sums of telemetry, by hour", 60, partitions=1, config={"cleanup.policy": "compact,delete"}),
+    Topic(PAIRS, "the monitor's own: scores and what became of them", 1200, partitions=1, config={"cleanup.policy": "compact,delete"}),
 )

@@ -50,6 +50,13 @@ class TopicState(NamedTuple):
 Described = TopicState | Literal["missing", "hidden"]  # hidden: this user may not see it
 
 
+class Newest(NamedTuple):
+    """The newest timestamp of a partition, and the offset of its record."""
+
+    time_ms: int
+    offset: int
+
+
 class Bounds(NamedTuple):
     """Offsets of the oldest record of a partition and of the next one."""
 
@@ -123,8 +130,12 @@ class KafkaAdmin:
 
     def newest_ms(self, topic: str) -> int | None:
         """The newest timestamp in `topic`, None when it is empty."""
-        times = [found.timestamp for found in self._offsets(topic, OffsetSpec.max_timestamp()).values()]
-        return max((time_ms for time_ms in times if time_ms >= 0), default=None)
+        return max((newest.time_ms for newest in self.newest(topic).values()), default=None)
+
+    def newest(self, topic: str) -> dict[int, Newest]:
+        """The newest record of each partition of `topic` that has any; nothing when there is no such topic."""
+        found = self._offsets(topic, OffsetSpec.max_timestamp())
+        return {number: Newest(one.timestamp, one.offset) for number, one in found.items() if one.timestamp >= 0}
 
     def group_operations(self, group: str) -> frozenset[str]:
         """What this user may do with `group`, by Kafka's names of operations."""
