@@ -1,0 +1,119 @@
+"""`churn monitor`: the composition root of the monitor."""
+
+import asyncio
+import signal
+from collections.abc import Coroutine
+from contextlib import suppress
+from datetime import UTC, datetime
+from functools import lru_cache, partial
+from typing import Any
+
+import click
+
+from churn.alerts import receivers
+from churn.errors import UserError
+from churn.logs import start_logging
+from churn.parts import api_keys, broker_errors, claims, insist, kafka_admin
+from churn.sentry import start_sentry
+from churn.settings import Settings
+from model.artifact import ModelError, load
+from model.reference import Reference
+from schemas.topics import ALERTS, HOURS, OUTCOMES, PAIRS, SCORES, TELEMETRY
+from workers.alerts.episodes import Episodes
+from workers.alerts.log import AlertLog
+from workers.monitoring.connection import connection
+from workers.monitoring.index import ScoreIndex
+from workers.monitoring.monitor import Joining, Monitor
+from workers.monitoring.numbers import Numbers
+from workers.monitoring.overview import Overview, Parts
+from workers.monitoring.pages import Monitoring, routes
+from workers.monitoring.pairs import join
+from workers.monitoring.recent import Recent
+from workers.monitoring.scores import ScoreReader
+from workers.monitoring.site import application, serve
+from workers.monitoring.stream import Stream
+from workers.monitoring.watch import Watch, look
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@click.command()
+def monitor() -> None:
+    """Watch over everything until told to stop (SIGTERM or Ctrl-C): dashboard, alerts, accuracy.
+
+    Reads churn.telemetry, churn.scores and customer.outcomes, looks at the broker, tells the receivers in ALERT_URLS.
+    Several may run: one is active, the others stand by.
+    """
+    settings = Settings.load()
+    keys = api_keys(settings, "CHURN_MONITOR_HOST", settings.monitor_host)
+    silence_s = settings.silence_s()
+    told, admin = receivers(settings), kafka_admin(settings)
+    with broker_errors(settings):
+        existing = admin.existing()
+    for topic in (ALERTS, HOURS, OUTCOMES, PAIRS, SCORES, TELEMETRY, *silence_s):
+        insist(topic, existing)
+    start_logging()
+    sentry = start_sentry(settings, "monitor")
+    folder = settings.local / "monitor"
+    index = ScoreIndex(folder / f"scores-{settings.monitor_port}.sqlite")
+    reader = ScoreReader(settings.librdkafka(), index)
+    recent = Recent(settings.dead_letters_per_minute, _now)
+    stream = Stream(
+        connection(settings.kafka_python()),
+        folder=str(folder),
+        caught_up=Joining(lambda: {number: bounds.end for number, bounds in admin.bounds(SCORES).items()}, reader),
+        join=partial(join, index=index),
+        heard=recent.add,
+    )
+    watch = Watch(
+        lambda: look(admin, settings.group, silence_s), limits_s=silence_s, stalled_s=settings.stalled_s, now=_now
+    )
+    episodes = Episodes(
+        receivers=told, claims=claims(settings), log=AlertLog(settings.librdkafka()),
+        runbook_url=settings.runbook_url, reminder_s=settings.alert_reminder_s,
+    )  # fmt: skip
+    overview = Overview(
+        Parts(stream, watch, recent, episodes.records, lru_cache(32)(partial(_reference, settings))),
+        drift_window_s=settings.drift_window_s, drift_psi=settings.drift_psi, now=_now,
+    )  # fmt: skip
+    work = Monitor(
+        stream=stream, reader=reader, overview=overview, episodes=episodes, heartbeat=sentry.heartbeat,
+        every_s=settings.monitor_every_s,
+    )  # fmt: skip
+    numbers = Numbers(stream, watch, episodes)
+    pages = Monitoring(overview.status, lambda: stream.active, numbers.text, settings.runbook_url)
+    site = application(routes(pages), keys, numbers.requests, log_access=settings.api_access_log)
+    try:
+        asyncio.run(_until_told(work.run(), serve(site, settings.monitor_host, settings.monitor_port)))
+    except OSError as error:
+        raise UserError(
+            f"CHURN_MONITOR_HOST={settings.monitor_host!r}, CHURN_MONITOR_PORT={settings.monitor_port}: "
+            f"{error.strerror}"
+        ) from None
+    finally:
+        index.close()
+
+
+def _reference(settings: Settings, version: str) -> Reference | None:
+    """What the version was trained on; None where its folder is not here."""
+    with suppress(ModelError):
+        return load(settings.models / version).reference
+    return None
+
+
+async def _until_told(*coroutines: Coroutine[Any, Any, None]) -> None:
+    """Run all until a signal comes or one fails."""
+    loop, stopping = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    told = asyncio.ensure_future(stopping.wait())
+    tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
+    done, _ = await asyncio.wait([told, *tasks], return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done - {told}:
+        task.result()
+    told.cancel()

@@ -1,0 +1,77 @@
+"""The monitor's loops: read, look and tell, beat. Each goes on whatever happens to the others."""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+
+from workers.alerts.episodes import Episodes
+from workers.monitoring.overview import Overview
+from workers.monitoring.scores import ScoreReader
+from workers.monitoring.stream import Stream
+
+logger = logging.getLogger(__name__)
+
+HEARTBEAT_S = 60.0
+POLL_S = 0.1
+TELLING_S = 5.0  # that a monitor which is told to stop waits for receivers
+
+
+class Monitor:
+    """One monitor; `heartbeat` tells the outside that it lives."""
+
+    def __init__(
+        self, *, stream: Stream, reader: ScoreReader, overview: Overview, episodes: Episodes,
+        heartbeat: Callable[[], None], every_s: float,
+    ) -> None:  # fmt: skip
+        self._stream, self._reader, self._overview, self._episodes = stream, reader, overview, episodes
+        self._heartbeat, self._every_s = heartbeat, every_s
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        thread = threading.Thread(target=self._reader.run, name="scores", daemon=True)
+        thread.start()
+        try:
+            await asyncio.gather(self._stream.run(), self._look_on(), self._beat_on())
+        finally:
+            self._reader.stop()
+            await asyncio.to_thread(thread.join, TELLING_S)
+            await asyncio.to_thread(self._episodes.settle, TELLING_S)
+
+    def look(self) -> None:
+        """Judge, and have told what there is to tell."""
+        alerts, judged = self._overview.judge()
+        self._episodes.look(alerts, judged=judged, active=self._stream.active)
+
+    async def _look_on(self) -> None:
+        while True:
+            began_s = time.monotonic()
+            try:
+                await asyncio.to_thread(self.look)
+            except Exception:  # a monitor that cannot judge one thing goes on with the others
+                logger.exception("a look failed")
+            await asyncio.sleep(max(0.0, began_s + self._every_s - time.monotonic()))
+
+    async def _beat_on(self) -> None:
+        while True:
+            await asyncio.to_thread(self._heartbeat)
+            await asyncio.sleep(HEARTBEAT_S)
+
+
+class Joining:
+    """Waits until every score that was there when it was asked is in the index; asks the broker once a second."""
+
+    def __init__(self, ends: Callable[[], Mapping[int, int]], reader: ScoreReader, *, hold_s: float = 1.0) -> None:
+        self._ask, self._reader, self._hold_s = ends, reader, hold_s
+        self._ends: Mapping[int, int] = {}
+        self._asked_s = -hold_s
+
+    async def __call__(self) -> None:
+        """Return when it is so; raises `BrokerError`."""
+        now_s = time.monotonic()
+        if now_s >= self._asked_s + self._hold_s:
+            self._ends = await asyncio.to_thread(self._ask)
+            self._asked_s = now_s
+        while not self._reader.has_reached(self._ends):
+            await asyncio.sleep(POLL_S)
