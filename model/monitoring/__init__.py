@@ -1,0 +1,1 @@
+"""The statistics of monitoring: has the data shifted, and how good did the scores turn out. Pure functions."""
