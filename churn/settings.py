@@ -108,7 +108,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=_variable):
     alert_urls: str = ""
     # an alert that stays true is told again after this time
     alert_reminder_s: Annotated[float, msgspec.Meta(ge=1, le=31_536_000)] = 86_400.0
-    # most messages to receivers within an hour; what is beyond is in `churn.alerts` and on the dashboard
+    # most messages to one receiver within an hour, half of them kept for critical ones; the rest is in `churn.alerts`
     alerts_per_hour: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 60
     # where the runbook is that alerts link to
     runbook_url: Name = "docs/runbook.md"

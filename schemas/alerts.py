@@ -23,6 +23,11 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     since: Time
     look_at: Line
 
+    @property
+    def subject(self) -> str:
+        """What tells an episode from others: `kind/about`."""
+        return f"{self.kind}/{self.about}"
+
 
 class AlertRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A moment of an episode; `churn.alerts` is keyed by `kind/about` and keeps the last of each."""

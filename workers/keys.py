@@ -11,3 +11,11 @@ def applied_key(partition: int) -> str:
 def customer_key(partition: int, customer: str) -> str:
     """Where a customer's state is kept."""
     return f"{PREFIX}{{{partition}}}:c:{customer}"
+
+
+EPISODES_KEY = f"{PREFIX}alerts:episodes"  # a hash of every subject's last record
+
+
+def lease_key(subject: str) -> str:
+    """Held by the monitor that is just telling of an alert's subject."""
+    return f"{PREFIX}alerts:lease:{subject}"

@@ -3,12 +3,13 @@
 import time
 from collections.abc import Mapping
 
-from churn.doctor.finding import Finding, counted, duration, failed, ok, skipped, together, warning
+from churn.doctor.finding import Finding, counted, failed, ok, skipped, together, warning
 from churn.errors import UserError
 from churn.parts import kafka_admin
 from churn.settings import Settings
 from schemas.topics import DEAD_LETTERS, EVENTS, SCORES
 from workers.admin import Bounds, BrokerError, Described, LoginError, TopicState
+from workers.spans import duration
 
 NEEDED = ((EVENTS, "READ"), (EVENTS, "WRITE"), (SCORES, "WRITE"), (DEAD_LETTERS, "WRITE"))
 

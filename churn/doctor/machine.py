@@ -6,9 +6,10 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from churn.doctor.finding import Finding, counted, duration, failed, ok, size, together, warning
+from churn.doctor.finding import Finding, counted, failed, ok, size, together, warning
 from churn.settings import Settings
 from model.artifact import ModelError, load, newest
+from workers.spans import duration
 
 LEAST_FREE = 100 * 2**20
 LITTLE_FREE = 2**30

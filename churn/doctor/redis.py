@@ -8,12 +8,13 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from churn.doctor.finding import Finding, counted, duration, failed, ok, size, skipped, together, warning
+from churn.doctor.finding import Finding, counted, failed, ok, size, skipped, together, warning
 from churn.errors import UserError
 from churn.parts import feature_store, kafka_admin, store_errors
 from churn.settings import Settings
 from schemas.topics import EVENTS
 from workers.admin import Bounds
+from workers.spans import duration
 from workers.store import FeatureStore
 
 FULL = 0.9

@@ -2,7 +2,8 @@
 
 import pytest
 
-from churn.doctor.finding import Finding, counted, duration, failed, ok, size, skipped, together, warning
+from churn.doctor.finding import Finding, counted, failed, ok, size, skipped, together, warning
+from workers.spans import duration
 
 
 def test_together_is_as_bad_as_the_worst() -> None:
