@@ -193,6 +193,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=_variable):
         values = {field.encode_name: getattr(self, field.name) for field in msgspec.structs.fields(self)}
         return {name: str(value) for name, value in values.items() if value is not None}
 
+    def silence_s(self) -> dict[str, float]:
+        """For how long each watched topic may be quiet; raises `UserError`."""
+        limits = {}
+        for word in self.silence.split():
+            topic, _, text = word.partition("=")
+            try:
+                limits[topic] = msgspec.convert(text, Annotated[float, msgspec.Meta(gt=0, le=1e9)], strict=False)
+            except msgspec.ValidationError:
+                raise UserError(
+                    f"CHURN_SILENCE={self.silence!r}: {word!r} is not topic=seconds, such as customer.events=86400"
+                ) from None
+        return limits
+
     def librdkafka(self) -> dict[str, str]:
         """Connection settings for confluent-kafka; raises `UserError` when no broker is named."""
         config = {"bootstrap.servers": self._bootstrap(), "security.protocol": self.kafka_security_protocol}

@@ -60,6 +60,18 @@ TOPICS = (
         partitions=1,
         config={"cleanup.policy": "compact,delete"},
     ),
-    Topic(HOURS, "the monitor's own: sums of telemetry, by hour", 60, partitions=1, config={"cleanup.policy": "compact,delete"}),
-    Topic(PAIRS, "the monitor's own: scores and what became of them", 1200, partitions=1, config={"cleanup.policy": "compact,delete"}),
+    Topic(
+        HOURS,
+        "the monitor's own: sums of telemetry, by hour",
+        60,
+        partitions=1,
+        config={"cleanup.policy": "compact,delete"},
+    ),
+    Topic(
+        PAIRS,
+        "the monitor's own: scores and what became of them",
+        1200,
+        partitions=1,
+        config={"cleanup.policy": "compact,delete"},
+    ),
 )

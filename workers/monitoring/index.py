@@ -82,7 +82,9 @@ class ScoreIndex:
         if row is None:
             return None
         probability, version, acted, segments, as_of_ms = row
-        return IndexedScore(customer, as_of_ms, probability, version, bool(acted), tuple(filter(None, segments.split("\n"))))
+        return IndexedScore(
+            customer, as_of_ms, probability, version, bool(acted), tuple(filter(None, segments.split("\n")))
+        )
 
     def forget(self) -> None:
         """Delete everything: the topic was made anew."""

@@ -37,9 +37,7 @@ class Parts(NamedTuple):
 class Overview:
     """Judges and describes; what takes long is done again only when there is more to it."""
 
-    def __init__(
-        self, parts: Parts, *, drift_window_s: float, drift_psi: float, now: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, parts: Parts, *, drift_window_s: float, drift_psi: float, now: Callable[[], datetime]) -> None:
         self._stream, self._watch, self._recent, self._records, self._references = parts
         self._window = timedelta(seconds=drift_window_s)
         self._drift_psi, self._now = drift_psi, now

@@ -20,6 +20,7 @@ from workers.alerts.catalogue import CALIBRATION_DRIFT, FEATURE_DRIFT, Kind
 from workers.monitoring.hours import HOUR, HourTotals, total
 from workers.monitoring.pairs import WITHOUT_SCORE, columns
 
+NAMED = 5  # of the features that have shifted
 KINDS: tuple[Kind, ...] = (FEATURE_DRIFT, CALIBRATION_DRIFT)
 References = Callable[[str], Reference | None]
 
@@ -74,7 +75,7 @@ def window(
         return Window(start)
     features = {name: Histogram(tuple(one.edges), tuple(one.counts)) for name, one in reference.features.items()}
     found = shifts(features, reference.scores, all_of_it.models[version], drift_psi)
-    return Window(start, found, [_drift_alert(shift, start) for shift in found if shift.drifted])
+    return Window(start, found, _drift_alerts(version, [shift for shift in found if shift.drifted], start))
 
 
 def models(hours: Mapping[str, HourTotals]) -> list[ModelStatus]:
@@ -101,6 +102,12 @@ def _calibration_alert(version: str, pairs: Pairs, own: NDArray[np.bool_]) -> li
     return [CALIBRATION_DRIFT.alert(summary, since=from_ms(int(pairs.judged_ms[own].min())), about=version)]
 
 
-def _drift_alert(shift: Shift, since: datetime) -> Alert:
-    summary = f"{shift.name} is not distributed as in the training data: PSI {shift.psi:.2f} of {shift.records} records"
-    return FEATURE_DRIFT.alert(summary, since=since, about=shift.name)
+def _drift_alerts(version: str, drifted: Sequence[Shift], since: datetime) -> list[Alert]:
+    """One alert, however many features have shifted: what shifts them is mostly one thing."""
+    if not drifted:
+        return []
+    most = sorted(drifted, key=lambda shift: -shift.psi)[:NAMED]
+    names = ", ".join(f"{shift.name} (PSI {shift.psi:.2f})" for shift in most)
+    more = f" and {len(drifted) - NAMED} more" if len(drifted) > NAMED else ""
+    summary = f"not distributed as in the training data: {names}{more}; {most[0].records} records"
+    return [FEATURE_DRIFT.alert(summary, since=since, about=version)]

@@ -10,7 +10,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 import faust
 
@@ -18,7 +18,7 @@ from schemas.errors import InvalidRecordError
 from schemas.outcomes import OutcomeObserved, decode_outcome
 from schemas.telemetry import Telemetry, decode_telemetry
 from schemas.topics import HOURS, OUTCOMES, PAIRS, TELEMETRY
-from workers.monitoring import hours, pairs
+from workers.monitoring import hours
 from workers.monitoring.hours import HourTotals
 
 logger = logging.getLogger(__name__)
