@@ -108,9 +108,7 @@ class ScoreIndex:
 def _opened(file: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(file, check_same_thread=False)
     try:
-        version = connection.execute("pragma user_version").fetchone()[0]
-        if version not in (0, _FORMAT):
-            raise sqlite3.DatabaseError(f"format {version}")
+        _insist(connection.execute("pragma user_version").fetchone()[0])
         connection.execute("pragma journal_mode = wal")
         connection.execute("pragma synchronous = normal")  # what a crash of the machine undoes is read again
         connection.executescript(_TABLES + f"pragma user_version = {_FORMAT};")
@@ -118,3 +116,8 @@ def _opened(file: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _insist(version: int) -> None:
+    if version not in (0, _FORMAT):
+        raise sqlite3.DatabaseError(f"format {version}, expected {_FORMAT}")

@@ -1,4 +1,4 @@
-"""Silence and standstill, judged from what the broker itself says: the newest records, offsets, members of the group."""
+"""Silence and standstill, judged from what the broker itself says: newest records, offsets, members of the group."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -52,7 +52,7 @@ class Watch:
         self.last: Look | None = None
 
     def judge(self) -> tuple[list[Alert], set[str]]:
-        """What is wrong, and the kinds that could be judged: of workers and topics nothing is known without a broker."""
+        """What is wrong, and the kinds that could be judged; without a broker nothing is known of workers and topics."""
         try:
             self.last = seen = self._ask()
         except BrokerError as error:
