@@ -11,6 +11,7 @@ COMMANDS = {
     "demo": "the whole system on real data, live in the terminal",
     "score": "the scoring worker: events in, scores out",
     "api": "the same answers over HTTP",
+    "monitor": "watch over everything: dashboard, alerts, accuracy",
     "predict": "ask the API",
     "key": "make a key for a client of the API",
     "topics": "create and check the topics",

@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import ipaddress
 import logging
 import os
 import signal
@@ -11,7 +10,6 @@ import tempfile
 import time
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import click
@@ -21,6 +19,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import Server
 
+from churn.access import allowed_keys, split
 from churn.errors import UserError
 from churn.logs import start_logging
 from churn.parts import feature_store, model_errors, scorer_of
@@ -29,7 +28,7 @@ from model.artifact import newest
 from workers.api.app import Admission, Api, RequestCounts
 from workers.api.batches import Answering
 from workers.api.health import HealthChecks
-from workers.api.keys import Keys, KeysError
+from workers.api.keys import Keys
 from workers.api.messages import Limits
 from workers.api.models import Models
 from workers.api.rate import RateLimit
@@ -60,12 +59,7 @@ def api(host: str | None, port: int | None, workers: int | None) -> None:
     settings = Settings.load()
     given = {"api_host": host, "api_port": port, "api_processes": workers}
     settings = msgspec.structs.replace(settings, **{name: value for name, value in given.items() if value})
-    keys = _keys(settings)
-    if not keys and not _is_this_machine(settings.api_host):
-        raise UserError(
-            f"CHURN_API_HOST={settings.api_host!r}: others could ask without a key; set CHURN_API_KEYS or "
-            "CHURN_API_KEYS_FILE (see `churn key`)"
-        )
+    keys = allowed_keys(settings, "CHURN_API_HOST", settings.api_host)
     _check(settings)
     start_logging()
     main = os.getpid()
@@ -107,7 +101,7 @@ def application(settings: Settings, keys: Keys, folder: str, main: int) -> Any:
         keys,
         RateLimit(settings.api_rate_per_s, time.monotonic),
         Limits(settings.api_body_bytes, settings.api_body_timeout_s),
-        frozenset(_split(settings.api_origins)),
+        frozenset(split(settings.api_origins)),
     )
     gc.freeze()
 
@@ -140,20 +134,6 @@ async def _end_with(main: int) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _keys(settings: Settings) -> Keys:
-    lines = _split(settings.api_keys)
-    if settings.api_keys_file:
-        try:
-            lines += Path(settings.api_keys_file).read_text().splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is no text"
-            raise UserError(f"CHURN_API_KEYS_FILE={settings.api_keys_file}: {reason}") from None
-    try:
-        return Keys(lines)
-    except KeysError as error:
-        raise UserError(f"CHURN_API_KEYS, CHURN_API_KEYS_FILE: {error}") from None
-
-
 def _check(settings: Settings) -> None:
     """What a process would fail on; raises `UserError`."""
     feature_store(settings).close()
@@ -165,14 +145,3 @@ def _check(settings: Settings) -> None:
             pass
     except OSError as error:
         raise UserError(f"CHURN_API_HOST, CHURN_API_PORT: {':'.join(map(str, address))}: {error.strerror}") from None
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _split(text: str) -> list[str]:
-    return [word for word in text.split(";") if word.strip()]

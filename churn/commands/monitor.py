@@ -1,36 +1,41 @@
 """`churn monitor`: the composition root of the monitor."""
 
 import asyncio
+import logging
 import signal
 from collections.abc import Coroutine
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache, partial
+from importlib.metadata import version
 from typing import Any
 
 import click
+from workers.monitoring.pages import Monitoring, routes
+from workers.monitoring.site import application, serve
 
+from churn.access import allowed_keys
 from churn.alerts import receivers
 from churn.errors import UserError
 from churn.logs import start_logging
-from churn.parts import api_keys, broker_errors, claims, insist, kafka_admin
+from churn.parts import broker_errors, insist, kafka_admin
 from churn.sentry import start_sentry
 from churn.settings import Settings
 from model.artifact import ModelError, load
 from model.reference import Reference
 from schemas.topics import ALERTS, HOURS, OUTCOMES, PAIRS, SCORES, TELEMETRY
+from workers.alerts.claims import Claims
 from workers.alerts.episodes import Episodes
 from workers.alerts.log import AlertLog
+from workers.api.metrics import Metrics
 from workers.monitoring.connection import connection
 from workers.monitoring.index import ScoreIndex
 from workers.monitoring.monitor import Joining, Monitor
 from workers.monitoring.numbers import Numbers
 from workers.monitoring.overview import Overview, Parts
-from workers.monitoring.pages import Monitoring, routes
 from workers.monitoring.pairs import join
 from workers.monitoring.recent import Recent
 from workers.monitoring.scores import ScoreReader
-from workers.monitoring.site import application, serve
 from workers.monitoring.stream import Stream
 from workers.monitoring.watch import Watch, look
 
@@ -47,14 +52,17 @@ def monitor() -> None:
     Several may run: one is active, the others stand by.
     """
     settings = Settings.load()
-    keys = api_keys(settings, "CHURN_MONITOR_HOST", settings.monitor_host)
+    keys = allowed_keys(settings, "CHURN_MONITOR_HOST", settings.monitor_host)
     silence_s = settings.silence_s()
     told, admin = receivers(settings), kafka_admin(settings)
+    claims = Claims(settings.redis(), timeout_s=settings.redis_timeout_s)
     with broker_errors(settings):
         existing = admin.existing()
     for topic in (ALERTS, HOURS, OUTCOMES, PAIRS, SCORES, TELEMETRY, *silence_s):
         insist(topic, existing)
     start_logging()
+    for library in ("faust", "mode", "aiokafka"):  # each step of theirs is a line
+        logging.getLogger(library).setLevel(logging.WARNING)
     sentry = start_sentry(settings, "monitor")
     folder = settings.local / "monitor"
     index = ScoreIndex(folder / f"scores-{settings.monitor_port}.sqlite")
@@ -71,7 +79,7 @@ def monitor() -> None:
         lambda: look(admin, settings.group, silence_s), limits_s=silence_s, stalled_s=settings.stalled_s, now=_now
     )
     episodes = Episodes(
-        receivers=told, claims=claims(settings), log=AlertLog(settings.librdkafka()),
+        receivers=told, claims=claims, log=AlertLog(settings.librdkafka()),
         runbook_url=settings.runbook_url, reminder_s=settings.alert_reminder_s,
     )  # fmt: skip
     overview = Overview(
@@ -82,9 +90,9 @@ def monitor() -> None:
         stream=stream, reader=reader, overview=overview, episodes=episodes, heartbeat=sentry.heartbeat,
         every_s=settings.monitor_every_s,
     )  # fmt: skip
-    numbers = Numbers(stream, watch, episodes)
-    pages = Monitoring(overview.status, lambda: stream.active, numbers.text, settings.runbook_url)
-    site = application(routes(pages), keys, numbers.requests, log_access=settings.api_access_log)
+    metrics = Metrics(None, Numbers(stream, watch, episodes, version("churn")).read)
+    pages = Monitoring(overview.status, lambda: stream.active, metrics.text, settings.runbook_url)
+    site = application(routes(pages), keys, metrics, log_access=settings.api_access_log)
     try:
         asyncio.run(_until_told(work.run(), serve(site, settings.monitor_host, settings.monitor_port)))
     except OSError as error:
