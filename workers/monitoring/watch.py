@@ -52,7 +52,7 @@ class Watch:
         self.last: Look | None = None
 
     def judge(self) -> tuple[list[Alert], set[str]]:
-        """What is wrong, and the kinds that could be judged; without a broker nothing is known of workers and topics."""
+        """What is wrong, and the kinds that could be judged: without a broker, nothing of workers and topics."""
         try:
             self.last = seen = self._ask()
         except BrokerError as error:
