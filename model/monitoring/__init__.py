@@ -1,1 +1,1 @@
-"""The statistics of monitoring: has the data shifted, and how good did the scores turn out. Pure functions."""
+"""The statistics of monitoring: whether the data have shifted, and how good the scores turned out. Pure functions."""

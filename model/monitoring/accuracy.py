@@ -41,15 +41,22 @@ class _Losses(NamedTuple):
     log: NDArray[np.float64]
     squared: NDArray[np.float64]
 
-    def of(self, indices: _Indices) -> "_Losses":
-        return _Losses(*(column[indices] for column in self))
+    def of(self, i: _Indices) -> "_Losses":
+        return _Losses(self.probability[i], self.churned[i], self.acted[i], self.log[i], self.squared[i])
 
 
 def matured(pairs: Pairs, now_ms: int) -> Pairs:
     """The pairs whose outcome was observed by `now_ms`. One that is dated ahead tells nothing yet."""
     ripe = pairs.outcome_ms <= now_ms
-    arrays = (column[ripe] for column in pairs[:5])
-    return Pairs(*arrays, list(compress(pairs.version, ripe)), list(compress(pairs.segments, ripe)))
+    return Pairs(
+        probability=pairs.probability[ripe],
+        churned=pairs.churned[ripe],
+        acted=pairs.acted[ripe],
+        judged_ms=pairs.judged_ms[ripe],
+        outcome_ms=pairs.outcome_ms[ripe],
+        version=list(compress(pairs.version, ripe)),
+        segments=list(compress(pairs.segments, ripe)),
+    )
 
 
 def measured(pairs: Pairs) -> list[Measured]:

@@ -1,4 +1,4 @@
-"""Are the scores right as probabilities: of those with a score of 10%, did one in ten leave?"""
+"""Whether scores are right as probabilities: of those with a score of 10%, one in ten leaves."""
 
 from math import sqrt
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Has the data shifted? The last window against the training data, feature by feature, and the scores."""
+"""Whether the data have shifted: the last window against the training data, feature by feature, and the scores."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -7,12 +7,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import chdtrc
 
-from model.monitoring.histogram import Histogram, equal_mass, labels
+from model.monitoring.histogram import BINS, Histogram, equal_mass, labels
 from schemas.status import Shift
 from schemas.telemetry import SCORE_EDGES, ModelCounts
 
 SCORE = "score"  # the name of the scores among the features
-SCORE_BINS = 10
 FEWEST_RECORDS = 500
 SIGNIFICANT_P = 0.001
 _FEWEST_EXPECTED = 5.0  # Cochran, "Some Methods for Strengthening the Common chi-squared Tests", Biometrics 10 (1954)
@@ -94,7 +93,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def _smoothed(counts: NDArray[np.float64]) -> NDArray[np.float64]:
-    return (counts + 0.5) / (counts.sum() + 0.5 * len(counts))
+    return np.asarray((counts + 0.5) / (counts.sum() + 0.5 * len(counts)))
 
 
 def _compared(features: Mapping[str, Histogram], scores: Sequence[int], window: ModelCounts) -> Iterator[_Compared]:
@@ -104,7 +103,7 @@ def _compared(features: Mapping[str, Histogram], scores: Sequence[int], window: 
             names = [*labels(reference.edges, lambda edge: f"{edge:,.6g}"), "missing"]
             yield _Compared(name, names, np.asarray(reference.counts, dtype=float), np.asarray(now, dtype=float))
     if len(window.scores) == len(scores):
-        first = equal_mass(scores, SCORE_BINS)
+        first = equal_mass(scores, BINS)
         names = labels([SCORE_EDGES[i - 1] for i in first[1:]], lambda edge: f"{100 * edge:.3g}%")
         both = np.add.reduceat(np.array([scores, window.scores], dtype=float), first, axis=1)
         yield _Compared(SCORE, names, both[0], both[1])

@@ -1,4 +1,4 @@
-"""Counts by bin: how values fall into bins, what the bins are called, and how many small ones become a few."""
+"""Counts by bin: where bins begin, what they are called, and how many small ones become a few."""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+BINS = 10
 
 
 class Histogram(NamedTuple):
@@ -16,6 +18,17 @@ class Histogram(NamedTuple):
 
     edges: Sequence[float]
     counts: Sequence[int]
+
+
+def bin_edges(values: ArrayLike) -> list[float]:
+    """Edges for BINS or fewer bins of about equally many of `values`, of shape (n,), NaN where missing.
+
+    Deciles, but of distinct values: with plain deciles a flag that one in twenty has would have one bin for all.
+    """
+    x = np.asarray(values, dtype=float)
+    distinct, counts = np.unique(x[~np.isnan(x)], return_counts=True)
+    edges: list[float] = distinct[equal_mass(counts, BINS)[1:]].tolist()
+    return edges
 
 
 def histogram(values: ArrayLike, edges: Sequence[float]) -> Histogram:
@@ -33,7 +46,7 @@ def labels(edges: Sequence[float], text: Callable[[float], str]) -> list[str]:
     return [f"under {text(edges[0])}", *between, f"{text(edges[-1])} or more"]
 
 
-def equal_mass(counts: Sequence[int], most: int) -> NDArray[np.intp]:
+def equal_mass(counts: ArrayLike, most: int) -> NDArray[np.intp]:
     """Where to begin a new bin so that neighbours together have about equal counts: at most `most` first bins.
 
     Each bin goes where the middle of its counts falls among `most` equal shares of all.

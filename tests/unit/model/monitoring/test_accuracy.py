@@ -22,8 +22,9 @@ SEGMENTS: list[tuple[str, ...]] = [(), ("plan: gold",), ("plan: gold", "status: 
 
 
 def pairs_of(
-    probability: Sequence[float] | NDArray[np.float64],
+    probability: Sequence[float] | NDArray[np.floating],
     churned: Sequence[bool] | NDArray[np.bool_],
+    *,
     acted: Sequence[bool] | NDArray[np.bool_] | None = None,
     judged_ms: Sequence[int] | NDArray[np.int64] | None = None,
     version: Sequence[str] | None = None,
@@ -76,7 +77,7 @@ def test_numbers_are_scikit_learns_in_every_group(
     """For each version, week and segment that has pairs there is one result, the one scikit-learn has for its pairs."""
     p, y, acted, judged, version = (np.array([row[i] for row, _ in rows]) for i in range(5))
     segments = [some for _, some in rows]
-    results = measured(pairs_of(p, y, acted, judged, version.tolist(), segments))
+    results = measured(pairs_of(p, y, acted=acted, judged_ms=judged, version=version.tolist(), segments=segments))
     weeks = {"": np.ones(len(rows), dtype=bool), "1970-W01": judged == 0, "1970-W02": judged == 604_800_000}
     found = 0
     for result in results:
@@ -100,7 +101,7 @@ def test_intervals_are_there_when_there_is_enough(seed: int, leavers: int, staye
     rng = np.random.default_rng(seed)
     y = np.arange(leavers + stayers) < leavers
     p = np.round(rng.random(len(y)) * 2.0**decimals_or_bits) / 2.0**decimals_or_bits
-    (result, _) = measured(pairs_of(p, y, rng.random(len(y)) < 0.3))
+    (result, _) = measured(pairs_of(p, y, acted=rng.random(len(y)) < 0.3))
     assert result.log_loss.low is not None
     assert result.brier.high is not None
     assert (result.roc_auc.low is None) == (result.roc_auc.value in {0, 1})
@@ -137,10 +138,10 @@ def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
     p = rng.beta(1, 6, 400 * 500)
     y = rng.random(len(p)) < p
     acted = p > 0.3
-    whole, _ = measured(pairs_of(p, y, acted))
-    hits = {name: 0 for name in ("roc_auc", "log_loss", "brier", "churn_rate", "precision_at_action")}
+    whole, _ = measured(pairs_of(p, y, acted=acted))
+    hits = dict.fromkeys(("roc_auc", "log_loss", "brier", "churn_rate", "precision_at_action"), 0)
     for part in np.split(np.arange(len(p)), 400):
-        sample, _ = measured(pairs_of(p[part], y[part], acted[part]))
+        sample, _ = measured(pairs_of(p[part], y[part], acted=acted[part]))
         for name in hits:
             interval = getattr(sample, name)
             hits[name] += interval.low <= getattr(whole, name).value <= interval.high
@@ -165,10 +166,18 @@ def test_nothing_was_measured_yet() -> None:
 def test_only_outcomes_that_have_happened_count() -> None:
     """A pair whose outcome is dated later than now is left out, with all its columns."""
     later = pairs_of(
-        [0.1, 0.2, 0.3], [True, False, True], [False, True, True], [0, 2, 1], ["a", "b", "c"], SEGMENTS[:3]
+        [0.1, 0.2, 0.3],
+        [True, False, True],
+        acted=[False, True, True],
+        judged_ms=[0, 2, 1],
+        version=["a", "b", "c"],
+        segments=SEGMENTS[:3],
     )
     now = matured(later, later.outcome_ms[2])
-    assert [column.tolist() for column in now[:4]] == [[0.1, 0.3], [True, True], [False, True], [0, 1]]
+    assert now.probability.tolist() == [0.1, 0.3]
+    assert now.churned.tolist() == [True, True]
+    assert now.acted.tolist() == [False, True]
+    assert now.judged_ms.tolist() == [0, 1]
     assert (now.version, now.segments) == (["a", "c"], [(), ("plan: gold", "status: active")])
 
 
@@ -181,10 +190,9 @@ def test_a_million_pairs_take_a_few_seconds() -> None:
     pairs = pairs_of(
         p,
         rng.random(n) < p,
-        p > 0.2,
-        rng.integers(0, 8, n) * 604_800_000,
-        ["v"] * n,
-        [kinds[i] for i in rng.integers(0, 6, n).tolist()],
+        acted=p > 0.2,
+        judged_ms=rng.integers(0, 8, n) * 604_800_000,
+        segments=[kinds[i] for i in rng.integers(0, 6, n).tolist()],
     )
     began = time.process_time()
     assert len(measured(matured(pairs, 2**60))) == 54

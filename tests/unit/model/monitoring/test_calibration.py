@@ -18,7 +18,8 @@ def test_scores_that_are_too_high_are_reported() -> None:
     p *= 0.04 / p.mean()
     found = calibration(p, np.arange(5000) % 5000 < 120)
     assert found.off
-    assert (found.pairs, found.observed, found.mean_score) == (5000, 0.024, pytest.approx(0.04))
+    assert (found.pairs, found.observed) == (5000, 0.024)
+    assert found.mean_score == pytest.approx(0.04)
     assert found.p < 1e-7
 
 

@@ -147,7 +147,7 @@ def test_scores_are_compared_in_about_ten_bins() -> None:
 def test_whatever_the_counts_numbers_come_out(
     reference: list[int], now: list[int], scores: list[int], scores_now: list[int]
 ) -> None:
-    """Shares add up to 1, or are 0 where there is nothing; there is a name for each bin; no number is NaN or infinite."""
+    """Shares add up to 1, or are 0 where there is nothing; each bin has a name; no number is NaN or infinite."""
     window = ModelCounts(scores_now, {}, {"calls": now})
     for shift in shifts({"calls": Histogram([1.0, 2.0], reference)}, scores, window, 0.2):
         assert len(shift.labels) == len(shift.reference) == len(shift.now)

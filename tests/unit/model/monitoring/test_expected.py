@@ -35,7 +35,7 @@ def test_nothing_is_expected_of_nothing() -> None:
 
 @given(st.lists(st.integers(0, 5) | st.integers(0, 2**63), min_size=82, max_size=82).filter(any))
 def test_expectations_are_in_bounds(counts: list[int]) -> None:
-    """Whatever the counts: a ranking no worse than chance, a rate between 0 and 1, losses that are those of chance at most."""
+    """Whatever the counts: a ranking no worse than chance, a rate between 0 and 1, losses no greater than chance's."""
     found = expected("v", counts)
     assert found.roc_auc is not None
     assert found.log_loss is not None

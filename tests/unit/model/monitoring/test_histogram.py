@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.monitoring.histogram import equal_mass, histogram, labels
+from model.monitoring.histogram import bin_edges, equal_mass, histogram, labels
 from schemas.telemetry import SCORE_EDGES
 
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
@@ -49,3 +49,32 @@ def test_scores_come_to_ten_bins() -> None:
     shares = np.add.reduceat(counts, equal_mass(counts.tolist(), 10)) / counts.sum()
     assert len(shares) == 10
     assert shares == pytest.approx(np.full(10, 0.1), abs=0.03)
+
+
+@pytest.mark.parametrize(
+    ("values", "edges"),
+    [
+        (range(100), [10, 20, 30, 40, 50, 60, 70, 80, 90]),
+        ([0] * 95 + [1] * 5, [1]),
+        ([0] * 5 + [1] * 95, [1]),
+        ([0] * 95 + [0.3, 0.8, 2, 7, 90], [0.3]),
+        ([1, 2, 2, 3, 3, 3, 4, 4, 5, np.nan], [2, 3, 4, 5]),
+        ([7] * 50, []),
+        ([], []),
+        ([np.nan], []),
+    ],
+)
+def test_edges_part_values_evenly(values: list[float], edges: list[float]) -> None:
+    """Deciles where values differ; what many have in common is a bin of its own, however rare all else is."""
+    assert bin_edges(values) == edges
+
+
+@given(st.lists(FLOATS | st.sampled_from([0.0, 1.0, float("nan")]), max_size=200))
+def test_edges_make_bins_that_are_not_empty(values: list[float]) -> None:
+    """Edges ascend and are values; every bin but perhaps that of missing values has some."""
+    edges = bin_edges(values)
+    assert edges == sorted(set(edges))
+    assert set(edges) <= set(values)
+    counts = histogram(values, edges).counts[:-1]
+    assert len(counts) <= 10
+    assert all(counts) or not sum(counts)
