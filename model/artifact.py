@@ -94,7 +94,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     format: int = FORMAT
 
 
-class _Parameters(msgspec.Struct, frozen=True, omit_defaults=True):
+class _Parameters(msgspec.Struct, frozen=True):
     baseline: float
     curves: list[FeatureCurve]
     reference: Reference = Reference()

@@ -32,7 +32,7 @@ class FeatureReference(msgspec.Struct, frozen=True):
             raise ValueError("Expected a count for each bin and one for missing values")
 
 
-class Reference(msgspec.Struct, frozen=True, omit_defaults=True):
+class Reference(msgspec.Struct, frozen=True):
     """By feature, and the training scores by SCORE_EDGES; a model that was saved before there were any has none."""
 
     features: dict[str, FeatureReference] = {}

@@ -23,19 +23,16 @@ class Exposition(Collector):
         return map(_family, self._read())
 
 
-def _family(values: Values) -> Metric:
-    (name, kind, _, about, labels, buckets), by_labels = values
-    if kind == "histogram":
-        histogram = HistogramMetricFamily(name, about, labels=labels)
-        bounds = [*map(floatToGoString, buckets), "+Inf"]
-        for key, value in by_labels.items():
-            assert isinstance(value, Bins)
-            histogram.add_metric(key, list(zip(bounds, accumulate(value.counts), strict=True)), value.total)
-        return histogram
-    family = (CounterMetricFamily if kind == "counter" else GaugeMetricFamily)(name, about, labels=labels)
-    for key, value in by_labels.items():
-        assert isinstance(value, float | int)
-        family.add_metric(key, value)
+def _family(values: Values | Bins) -> Metric:
+    declared = values.metric
+    if isinstance(values, Bins):
+        bounds = [*map(floatToGoString, declared.buckets), "+Inf"]
+        buckets = list(zip(bounds, accumulate(values.counts), strict=True))
+        return HistogramMetricFamily(declared.name, declared.about, buckets, values.total)
+    kind = CounterMetricFamily if declared.kind == "counter" else GaugeMetricFamily
+    family = kind(declared.name, declared.about, labels=declared.labels)
+    for labels, value in values.by_labels.items():
+        family.add_metric(labels, value)
     return family
 
 

@@ -67,18 +67,19 @@ METRICS = (INFO, MODEL_INFO, EVENTS, DEAD_LETTERS, LAG, PARTITIONS, LATENCY, TRO
            MONITOR_ACTIVE, ALERTS_OPEN, TOPIC_QUIET)  # fmt: skip
 
 
-class Bins(NamedTuple):
-    """Counts below, between and above the buckets of a histogram, and the sum of all values."""
+class Values(NamedTuple):
+    """A counter or gauge and its values, by the values of its labels."""
 
+    metric: Metric
+    by_labels: Mapping[tuple[str, ...], float]
+
+
+class Bins(NamedTuple):
+    """A histogram without labels: counts below, between and above its buckets, and the sum of all values."""
+
+    metric: Metric
     counts: Sequence[int]
     total: float
 
 
-class Values(NamedTuple):
-    """A metric and its values, by the values of its labels."""
-
-    metric: Metric
-    by_labels: Mapping[tuple[str, ...], float | Bins]
-
-
-Read = Callable[[], Iterable[Values]]
+Read = Callable[[], Iterable[Values | Bins]]

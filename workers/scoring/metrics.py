@@ -55,7 +55,7 @@ class WorkerMetrics:
                 self._due_s = self._clock() + LAG_EVERY_S
                 self._lag = lag(positions)
 
-    def read(self) -> Iterable[Values]:
+    def read(self) -> Iterable[Values | Bins]:
         """Everything, as it is now."""
         with self._lock:
             # A bucket ends at every second edge, so its count is that of two bins.
@@ -66,7 +66,7 @@ class WorkerMetrics:
                 Values(metrics.EVENTS, _labelled(self._counts)),
                 Values(metrics.DEAD_LETTERS, _labelled(self._errors)),
                 Values(metrics.TROUBLES, _labelled(self._troubles)),
-                Values(metrics.LATENCY, {(): Bins(bins, self._waited_s)}),
+                Bins(metrics.LATENCY, bins, self._waited_s),
                 Values(metrics.PARTITIONS, {(): self._partitions}),
                 Values(metrics.LAG, {(): self._lag} if self._partitions else {}),
             ]

@@ -43,7 +43,7 @@ class ModelTally:
         values, _, freshness = (np.concatenate(part) for part in zip(*matrices, strict=True))
         by_feature = np.ascontiguousarray(values.T)
         for counts, edges, j in zip(self._features, self._edges, self._columns, strict=True):
-            counts += histogram(by_feature[j], edges)
+            np.add(counts, histogram(by_feature[j], edges), out=counts)
         places = (freshness + self._rows).ravel()
         self._freshness += np.bincount(places, minlength=self._freshness.size).reshape(self._freshness.shape)
 
