@@ -81,7 +81,7 @@ def application(settings: Settings, keys: Keys, folder: str, main: int) -> Any:
     # Imported here, so that the library of the metrics finds its folder.
     from workers.api.app import Admission, Api  # noqa: PLC0415
     from workers.api.batches import Answering  # noqa: PLC0415
-    from workers.api.health import HealthChecks  # noqa: PLC0415
+    from workers.api.health import HealthChecks, answers  # noqa: PLC0415
     from workers.api.messages import Limits  # noqa: PLC0415
     from workers.api.metrics import Metrics  # noqa: PLC0415
     from workers.api.models import Models  # noqa: PLC0415
@@ -92,7 +92,7 @@ def application(settings: Settings, keys: Keys, folder: str, main: int) -> Any:
     models = Models(lambda: newest(settings.models), lambda folder: scorer_of(folder, settings))
     metrics = Metrics(folder if settings.api_processes > 1 else None)
     answering = Answering(store, models, partitions=settings.partitions, clock_ms=lambda: time.time_ns() // 1_000_000)
-    health = HealthChecks(store, metrics.text)
+    health = HealthChecks(answers(store), metrics.text)
     routes = all_routes(answering, models, health, version("churn"), settings.api_batch_rows)
     admission = Admission(
         keys,

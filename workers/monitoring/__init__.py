@@ -1,0 +1,1 @@
+"""The monitor: how the whole system does, as a page and as numbers."""
