@@ -27,7 +27,7 @@ from churn.settings import Settings
 from model.artifact import newest
 from workers.api.app import Admission, Api, RequestCounts
 from workers.api.batches import Answering
-from workers.api.health import HealthChecks
+from workers.api.health import HealthChecks, answers
 from workers.api.keys import Keys
 from workers.api.messages import Limits
 from workers.api.models import Models
@@ -95,7 +95,7 @@ def application(settings: Settings, keys: Keys, folder: str, main: int) -> Any:
     answering = Answering(
         store, models, partitions=settings.partitions, clock_ms=lambda: time.time_ns() // 1_000_000, counts=telemetry
     )
-    health = HealthChecks(store, metrics.text)
+    health = HealthChecks(answers(store), metrics.text)
     routes = all_routes(answering, models, health, release, settings.api_batch_rows)
     admission = Admission(
         keys,

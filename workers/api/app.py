@@ -172,7 +172,7 @@ def _problem(error: ApiError, request_id: str) -> Response:
 
 
 def _not_found() -> tuple[dict[str, Route], dict[str, str]]:
-    raise ApiError("not-found", "there is nothing at this path; see /docs")
+    raise ApiError("not-found", "there is nothing at this path; see /")
 
 
 def _wrong_method(routes: dict[str, Route]) -> Route:

@@ -12,18 +12,38 @@ from workers.store import FeatureStore, StoreUnavailableError
 METRICS = "text/plain; version=0.0.4; charset=utf-8"
 
 
-class HealthChecks:
-    """The handlers; `metrics` gives the text for Prometheus."""
+def answers(store: FeatureStore) -> Callable[[], None]:
+    """What raises `ApiError` while `store` does not answer."""
 
-    def __init__(self, store: FeatureStore, metrics: Callable[[], bytes]) -> None:
-        self._store, self._metrics = store, metrics
+    def check() -> None:
+        try:
+            store.clock_s()
+        except StoreUnavailableError as error:
+            raise unavailable(str(error), 1) from None
+
+    return check
+
+
+class HealthChecks:
+    """The handlers; `ready` raises the `ApiError` called `problem`, `metrics` gives the text for Prometheus."""
+
+    def __init__(
+        self,
+        ready: Callable[[], None],
+        metrics: Callable[[], bytes],
+        *,
+        problem: str = "unavailable",
+        about: str = "503 while Redis is away: send requests elsewhere.",
+    ) -> None:
+        self._ready, self._metrics = ready, metrics
+        self._problem, self._about = problem, about
 
     def routes(self) -> list[Route]:
         """What is answered here."""
         return [
             Route("GET", "/livez", self.live, None, "Whether the process lives", Health),
             Route("GET", "/readyz", self.ready, None, "Whether the process can answer", Health,
-                  problems=("unavailable",), description="503 while Redis is away: send requests elsewhere."),
+                  problems=(self._problem,), description=self._about),
             Route("GET", "/metrics", self.metrics, "admin", "Counts and times for Prometheus", str, media=(METRICS,)),
         ]  # fmt: skip
 
@@ -38,10 +58,7 @@ class HealthChecks:
 
     async def check(self) -> None:
         """Raise `ApiError` while requests cannot be answered."""
-        try:
-            await asyncio.to_thread(self._store.clock_s)
-        except StoreUnavailableError as error:
-            raise unavailable(str(error), 1) from None
+        await asyncio.to_thread(self._ready)
 
     async def metrics(self, _: Request) -> Response:
         """GET /metrics."""

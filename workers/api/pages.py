@@ -7,8 +7,6 @@ from functools import cache
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-
 from model.decision import BANDS
 from model.features import FEATURES
 from schemas.cloudevents import CUSTOMER_ID
@@ -16,6 +14,7 @@ from schemas.http import Change, Explanation, ModelCard
 from schemas.scores import FeatureValue
 from workers.api import words
 from workers.api.chart import waterfall
+from workers.api.html import environment
 from workers.api.messages import HTML, Response
 from workers.api.problems import KINDS, ApiError
 
@@ -28,10 +27,7 @@ METRICS = (
 )
 PERSONAL = {"age", "age_group"}
 _BY_NAME = {f.name: f for f in FEATURES}
-_ENVIRONMENT = Environment(
-    loader=PackageLoader("workers.api"), autoescape=select_autoescape(default=True), undefined=StrictUndefined,
-    trim_blocks=True, lstrip_blocks=True,
-)  # fmt: skip
+_ENVIRONMENT = environment("workers.api")
 _ENVIRONMENT.globals.update(words=words, bands=BANDS, customer_id=CUSTOMER_ID)
 
 

@@ -34,6 +34,7 @@ KINDS: dict[str, Kind] = {
     "too-often": Kind(429, "The client asks too often"),
     "failed": Kind(500, "The service made a mistake"),
     "unavailable": Kind(503, "The features cannot be read right now"),
+    "standby": Kind(503, "This monitor is not the active one"),
 }
 
 

@@ -20,7 +20,7 @@ from workers.api.routes import Route
 from workers.api.samples import sample
 
 PARTS: Any = Parts()
-HEALTH = HealthChecks(PARTS, lambda: b"")
+HEALTH = HealthChecks(lambda: None, lambda: b"")
 ROUTES: list[Route] = [
     *Predict(PARTS, 10).routes(),
     *Explain(PARTS, PARTS).routes(),
