@@ -4,6 +4,8 @@ import json
 import math
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -220,6 +222,20 @@ def test_row_22_dead_letters_not_writable(site: Site, times: Times) -> None:
     times(1, 1)
     records = (*load(1_000), *POISON[:-2], POISON[-1])  # one without a key goes anywhere
     expected = site.prepare(records)
+    with dead_letters_denied(site):
+        worker = site.start_worker(QUICK, batch=5000)
+        worker.wait_for("going back to the committed offsets")
+        time.sleep(3)
+        ends = site.applied()
+        assert ends < len(records)
+        time.sleep(2)
+        assert site.applied() == ends
+    assert_ends_exact(site, expected, len(records), [worker])
+
+
+@contextmanager
+def dead_letters_denied(site: Site) -> Iterator[None]:
+    """Within it nobody may write dead letters."""
     admin = AdminClient({"bootstrap.servers": site.kafka})
     binding = AclBinding(
         ResourceType.TOPIC, DEAD_LETTERS, ResourcePatternType.LITERAL, "User:ANONYMOUS", "*", AclOperation.WRITE,
@@ -228,20 +244,13 @@ def test_row_22_dead_letters_not_writable(site: Site, times: Times) -> None:
     for future in admin.create_acls([binding]).values():
         future.result(10)
     try:
-        worker = site.start_worker(QUICK, batch=5000)
-        worker.wait_for("going back to the committed offsets")
-        time.sleep(3)
-        ends = site.applied()
-        assert ends < len(records)
-        time.sleep(2)
-        assert site.applied() == ends
+        yield
     finally:
         same = AclBindingFilter(*(getattr(binding, name) for name in (
             "restype", "name", "resource_pattern_type", "principal", "host", "operation", "permission_type"
         )))  # fmt: skip
         for deleted in admin.delete_acls([same]).values():
             deleted.result(10)
-    assert_ends_exact(site, expected, len(records), [worker])
 
 
 def _send(site: Site, compression: str, value: bytes, **more: Any) -> None:

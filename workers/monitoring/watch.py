@@ -10,6 +10,7 @@ from schemas.status import TopicStatus
 from schemas.topics import EVENTS
 from workers.admin import BrokerError, KafkaAdmin, Newest
 from workers.alerts.catalogue import BROKER_AWAY, TOPIC_QUIET, WORKERS_DEAD, WORKERS_STALLED
+from workers.spans import duration
 
 
 class Look(NamedTuple):
@@ -83,7 +84,7 @@ class Watch:
             since = _newest(seen, topic) or self._began
             if now - since >= timedelta(seconds=limit_s):
                 alerts.append(
-                    TOPIC_QUIET.alert(f"no record has come to {topic} for {duration(now - since)}", since=since,
+                    TOPIC_QUIET.alert(f"no record has come to {topic} for {duration((now - since).total_seconds())}", since=since,
                                       about=topic)
                 )  # fmt: skip
         return alerts
@@ -106,15 +107,6 @@ class Watch:
                 )
             ]
         return []
-
-
-def duration(span: timedelta) -> str:
-    """A span of time for people: `3 s`, `12 min`, `5 h`, `2 days`."""
-    seconds = span.total_seconds()
-    for unit_s, name in ((86_400 * 2, "days"), (3600, "h"), (60, "min")):
-        if seconds >= unit_s:
-            return f"{seconds // (86_400 if name == 'days' else unit_s):.0f} {name}"
-    return f"{seconds:.0f} s"
 
 
 def _newest(seen: Look | None, topic: str) -> datetime | None:
