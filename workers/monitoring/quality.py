@@ -109,5 +109,5 @@ def _drift_alerts(version: str, drifted: Sequence[Shift], since: datetime) -> li
     most = sorted(drifted, key=lambda shift: -shift.psi)[:NAMED]
     names = ", ".join(f"{shift.name} (PSI {shift.psi:.2f})" for shift in most)
     more = f" and {len(drifted) - NAMED} more" if len(drifted) > NAMED else ""
-    summary = f"not distributed as in the training data: {names}{more}; {most[0].records} records"
+    summary = f"the data has shifted against the training data: {names}{more}; {most[0].records} records"
     return [FEATURE_DRIFT.alert(summary, since=since, about=version)]
