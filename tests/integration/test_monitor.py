@@ -44,6 +44,7 @@ def test_accuracy_and_counts_of_a_replay_are_those_of_the_topics(
     def complete(status: Status) -> bool:
         return status.outcomes == len(outcomes) and sum(counted(status).values()) == len(scores)
 
+    monitors[0].wait_active()
     shown = monitors[0].wait_for(complete)
     assert_equals(shown, last, {o.subject: o.data.churned for o in outcomes})
     by_hour = Counter((hour_of(score.time), score.data.status) for score in scores)
