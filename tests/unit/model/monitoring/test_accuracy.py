@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.metrics import brier_score_loss, log_loss, precision_score, roc_auc_score
@@ -70,6 +70,7 @@ def within(interval: Interval) -> bool:
     return bool(0 <= interval.low <= interval.value <= interval.high < np.inf)
 
 
+@settings(max_examples=50)  # scikit-learn takes its time
 @given(st.lists(st.tuples(ROW, st.sampled_from(SEGMENTS)), max_size=80))
 def test_numbers_are_scikit_learns_in_every_group(
     rows: list[tuple[tuple[float, bool, bool, int, str], tuple[str, ...]]],

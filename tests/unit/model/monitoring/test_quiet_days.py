@@ -10,7 +10,6 @@ from scipy.special import expit, ndtr
 
 from model.monitoring.calibration import calibration
 from model.monitoring.drift import SCORE, shifts
-from model.monitoring.histogram import Histogram, bin_edges, histogram
 from schemas.telemetry import SCORE_EDGES, ModelCounts
 
 PEOPLE, TRAINED_ON, RECORDS, DAYS, DRIFT_PSI = 60_000, 3_000, 2_000, 1_000, 0.2
@@ -19,12 +18,23 @@ RARE = 16
 WHOLE = {9, 10, 11, 17}  # counts and levels
 
 
+class Counted(NamedTuple):
+    """A histogram."""
+
+    edges: list[float]
+    counts: list[int]
+
+    def bins(self, column: NDArray[np.float64]) -> NDArray[np.int64]:
+        """The bin of each value, the last one where it is missing."""
+        return np.searchsorted([*self.edges, np.inf], column, side="right")
+
+
 class Company(NamedTuple):
     """Customers with 20 features of varied shape that depend on each other, and the model's reference."""
 
     values: NDArray[np.float64]  # (people, 20)
     scores: NDArray[np.float64]  # right ones
-    references: dict[str, Histogram]
+    references: dict[str, Counted]
     reference_scores: Sequence[int]
 
     @property
@@ -32,8 +42,7 @@ class Company(NamedTuple):
         """The bin of each value, numbered through over all features; the last column is that of the score."""
         columns, start = [], 0
         for reference, column in zip(self.references.values(), self.values.T, strict=True):
-            bins = np.searchsorted(reference.edges, column, side="right")
-            columns.append(start + np.where(np.isnan(column), len(reference.edges) + 1, bins))
+            columns.append(start + reference.bins(column))
             start += len(reference.counts)
         columns.append(start + np.searchsorted(SCORE_EDGES, self.scores, side="right"))
         return np.column_stack(columns)
@@ -45,6 +54,12 @@ class Company(NamedTuple):
         *features, scores = np.split(counts, np.cumsum(sizes))
         names = zip(self.references, features, strict=True)
         return ModelCounts(scores.tolist(), {}, {name: some.tolist() for name, some in names})
+
+
+def counted(edges: Sequence[float], column: NDArray[np.float64]) -> Counted:
+    """The histogram of a column."""
+    empty = Counted(list(edges), [])
+    return empty._replace(counts=np.bincount(empty.bins(column), minlength=len(edges) + 2).tolist())
 
 
 def features_of(normal: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -77,8 +92,11 @@ def company() -> Company:
     scores = expit(-2.2 + normal @ rng.normal(scale=0.3, size=20))
     references = {}
     for i, column in enumerate(values[:TRAINED_ON].T):
-        references[f"feature {i}"] = histogram(column, bin_edges(column))
-    return Company(values, scores, references, histogram(scores[:TRAINED_ON], SCORE_EDGES).counts[:-1])
+        distinct = np.unique(column[~np.isnan(column)])
+        deciles = np.nanquantile(column, np.linspace(0.1, 0.9, 9), method="inverted_cdf")
+        edges = distinct[1:] if len(distinct) <= 10 else np.unique(np.maximum(deciles, distinct[1]))
+        references[f"feature {i}"] = counted(edges.tolist(), column)
+    return Company(values, scores, references, counted(SCORE_EDGES, scores[:TRAINED_ON]).counts[:-1])
 
 
 def alerts(company: Company, window: ModelCounts) -> list[str]:
