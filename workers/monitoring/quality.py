@@ -11,7 +11,6 @@ from model.monitoring.accuracy import Pairs, matured, measured
 from model.monitoring.calibration import calibration, reliability
 from model.monitoring.drift import shifts
 from model.monitoring.expected import expected
-from model.monitoring.histogram import Histogram
 from model.reference import Reference
 from schemas.alerts import Alert
 from schemas.cloudevents import from_ms, to_ms
@@ -73,8 +72,7 @@ def window(
     reference = references(version)
     if reference is None:
         return Window(start)
-    features = {name: Histogram(tuple(one.edges), tuple(one.counts)) for name, one in reference.features.items()}
-    found = shifts(features, reference.scores, all_of_it.models[version], drift_psi)
+    found = shifts(reference.features, reference.scores, all_of_it.models[version], drift_psi)
     return Window(start, found, _drift_alerts(version, [shift for shift in found if shift.drifted], start))
 
 
