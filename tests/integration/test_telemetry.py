@@ -18,6 +18,7 @@ from confluent_kafka import Producer
 from churn.stack.ports import free_port
 from churn.stack.record import Stack
 from churn.stack.redis import LocalRedis
+from schemas.deadletters import added_headers
 from schemas.events import Call, CallStarted, encode
 from schemas.partitioning import partition_of
 from schemas.scores import ChurnScored, decode_score
@@ -31,6 +32,7 @@ from tests.integration.worker import outputs, publish, read
 from tests.unit.model.test_state import NOW
 from tests.unit.model.test_training import ARTIFACT
 from tests.unit.workers.telemetry.test_summaries import Watch
+from workers.headers import headers_of
 from workers.telemetry.publisher import LAST_S, Publisher
 from workers.telemetry.summaries import Summaries, merged
 
@@ -91,7 +93,7 @@ def test_worker_tells_what_it_published(stack: Stack, start_worker: StartWorker,
     tags = Counter(str(answered[score.data.event_id].__struct_config__.tag) for score in scores)
     assert sums.types == tags
     assert sums.problems == Counter(score.data.problem.code for score in scores if score.data.problem)
-    classes = Counter(dict(letter.headers() or [])["churn-dead-letter-error-class"].decode() for letter in letters)
+    classes = Counter(added.error_class for letter in letters if (added := added_headers(headers_of(letter))))
     assert sums.errors == classes
     check_model(sums, scores)
     assert sum(sums.latency) == len(scores)
@@ -112,7 +114,7 @@ def check_model(sums: Telemetry, scores: list[ChurnScored]) -> None:
         cells = [score.data.features[name] for score in scores]
         known = [cell.value for cell in cells if cell.value is not None]
         assert model.features[name] == [*bins(known, reference.edges), len(cells) - len(known)]
-        fresh = Counter(cell.freshness for cell in cells)
+        fresh: Counter[str] = Counter(cell.freshness for cell in cells)
         assert sums.freshness[name] == [fresh[kind] for kind in FRESHNESS_ORDER]
 
 
@@ -237,7 +239,7 @@ def test_api_tells_what_it_answered(stack: Stack, start_api: StartApi, workers: 
     assert sums.problems == {"unknown-customer": 1}
     assert sums.models[VERSION].scores == bins([s["probability"] for s in found if s["probability"]], SCORE_EDGES)
     assert sums.models[VERSION].actions == Counter(score["action"] for score in found if score["action"])
-    assert sums.errors == sums.freshness == sums.models[VERSION].features == {}
+    assert not (sums.errors or sums.freshness or sums.models[VERSION].features)
     assert {summary.kind for summary in summaries} == {"api"}
     assert len({summary.process for summary in summaries}) == workers
     assert not any(b"nobody" in (message.value() or b"") for message in messages)
@@ -292,7 +294,9 @@ def test_broker_away_loses_and_blocks_nothing(stack: Stack, caplog: pytest.LogCa
             count += 1
             time.sleep(0.1)
         proxy.release()
-        wait_until(lambda: publisher.tell([]) or logged("telemetry is taken again"))
+        while not logged("telemetry is taken again"):  # pytest's own limit ends what never does
+            publisher.tell([])
+            time.sleep(0.05)
         tell()
         publisher.close(summaries.take())
     finally:
