@@ -50,14 +50,15 @@ def features_page() -> str:
 def metrics_page() -> str:
     """Every metric of every process."""
     rows = [
-        f"| `{m.name}` | {m.kind} | {', '.join(f'`{label}`' for label in m.labels)} | {', '.join(m.processes)} | {m.about} |"
+        f"| `{m.name}` | {m.kind} | {', '.join(f'`{x}`' for x in m.labels)} | {', '.join(m.processes)} | {m.about} |"
         for m in METRICS
     ]
     head = "| metric | kind | labels | processes | what it is |\n|---|---|---|---|---|"
     where = (
-        "Declared once, in `workers/metrics.py`. A scoring worker shows them on `CHURN_METRICS_PORT`, to anybody; the API\n"
-        "and the monitor on `/metrics` of their own ports, to whoever has a key with the scope `admin`. Units are in the\n"
-        "names; no customer's id is in a label. `deploy/prometheus/rules.yml` and `deploy/grafana/churn.json` use them."
+        "Declared once, in `workers/metrics.py`. A scoring worker shows them on `CHURN_METRICS_PORT`, to anybody; the\n"
+        "API and the monitor on `/metrics` of their own ports, to whoever has a key with the scope `admin`. Units are\n"
+        "in the names; no customer's id is in a label. `deploy/prometheus/rules.yml` and `deploy/grafana/churn.json`\n"
+        "use them."
     )
     return f"{_NOTE}# Metrics\n\n{where}\n\n{head}\n" + "\n".join(rows) + "\n"
 

@@ -239,7 +239,9 @@ def test_api_tells_what_it_answered(stack: Stack, start_api: StartApi, workers: 
     assert sums.problems == {"unknown-customer": 1}
     assert sums.models[VERSION].scores == bins([s["probability"] for s in found if s["probability"]], SCORE_EDGES)
     assert sums.models[VERSION].actions == Counter(score["action"] for score in found if score["action"])
-    assert not (sums.errors or sums.freshness or sums.models[VERSION].features)
+    assert not sums.errors
+    assert not sums.freshness
+    assert not sums.models[VERSION].features
     assert {summary.kind for summary in summaries} == {"api"}
     assert len({summary.process for summary in summaries}) == workers
     assert not any(b"nobody" in (message.value() or b"") for message in messages)
