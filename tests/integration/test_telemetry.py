@@ -223,6 +223,7 @@ def test_api_tells_what_it_answered(stack: Stack, start_api: StartApi, workers: 
     found += [ask("/predict?customer=nobody")]
     ask("/predict?customer=-")
     ask("/nothing")
+    ask("/predict?customer=c1&at=1990-01-01T00:00:00Z")
     batch = httpx.post(f"{api.url}/predict/batch", json=[{"features": {"tenure": 2, "complaints": n % 3}}
                                                          for n in range(30)])  # fmt: skip
     statuses[str(batch.status_code)] += 1
