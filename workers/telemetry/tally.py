@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -38,10 +38,10 @@ class ModelTally:
         """Count the scores of answers; those that could not be computed have none."""
         self._scores += histogram(np.array(probabilities, np.float64), SCORE_EDGES)[:-1]
 
-    def add_inputs(self, matrices: Iterable[Features]) -> None:
+    def add_inputs(self, matrices: Sequence[Features]) -> None:
         """Count values by the reference's bins, and how fresh they were."""
-        values, _, freshness = (np.concatenate(part) for part in zip(*matrices, strict=True))
-        by_feature = np.ascontiguousarray(values.T)
+        by_feature = np.concatenate([matrix.values.T for matrix in matrices], axis=1)
+        freshness = np.concatenate([matrix.freshness for matrix in matrices])
         for counts, edges, j in zip(self._features, self._edges, self._columns, strict=True):
             np.add(counts, histogram(by_feature[j], edges), out=counts)
         places = (freshness + self._rows).ravel()
