@@ -21,6 +21,7 @@ COMMANDS = {
     "replay": "turn a table of customers into events and publish them",
     "scores": "read the scores as the call center does",
     "dlq": "look at dead letters, send them again, give them up",
+    "alert": "try the receivers of alerts, list what is wrong",
     "stack": "a real Kafka and Redis on this machine",
 }
 

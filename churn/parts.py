@@ -85,7 +85,7 @@ def partitions(settings: Settings) -> int:
     """How many partitions `customer.events` has; raises `UserError` when it is missing or has others than set."""
     with broker_errors(settings):
         existing = kafka_admin(settings).existing()
-    _insist(EVENTS, existing)
+    insist(EVENTS, existing)
     if existing[EVENTS] != settings.partitions:
         raise UserError(
             f"CHURN_PARTITIONS={settings.partitions}: topic {EVENTS} has {existing[EVENTS]} partitions; if it got "
@@ -99,10 +99,11 @@ def dead_letters(settings: Settings) -> DeadLetters:
     with broker_errors(settings):
         existing = kafka_admin(settings).existing()
     for topic in (EVENTS, DEAD_LETTERS, DECISIONS):
-        _insist(topic, existing)
+        insist(topic, existing)
     return DeadLetters(settings.librdkafka(), existing)
 
 
-def _insist(topic: str, existing: Container[str]) -> None:
+def insist(topic: str, existing: Container[str]) -> None:
+    """Raise `UserError` when `topic` is not among the existing ones."""
     if topic not in existing:
         raise UserError(f"topic {topic} is missing; create it with `churn topics`")

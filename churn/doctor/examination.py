@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple
 
-from churn.doctor import kafka, machine, redis
+from churn.doctor import kafka, machine, redis, telling
 from churn.doctor.finding import Finding, failed, skipped
 from churn.errors import UserError
 from churn.settings import Settings
@@ -31,6 +31,8 @@ CHECKS = {
     "model": Check(machine.model),
     "clock": Check(redis.clock, ("redis",)),
     "disk": Check(machine.disk),
+    "alerts": Check(telling.alerts),
+    "sentry": Check(telling.sentry),
 }
 
 

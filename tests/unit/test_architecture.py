@@ -14,13 +14,21 @@ MAY_IMPORT = {
     "churn": {"churn", "workers", "producers", "model", "schemas"},
 }
 BEHIND = {
-    "redis": {"workers/store.py", "churn/stack/ready.py", "churn/stack/redis.py", "churn/stack/rungs.py"},
+    "redis": {
+        "workers/store.py",
+        "workers/alerts/claims.py",
+        "churn/stack/ready.py",
+        "churn/stack/redis.py",
+        "churn/stack/rungs.py",
+    },
+    "apprise": {"workers/alerts/receivers.py"},
     "confluent_kafka": {
         "workers/scoring/log.py",
         "workers/scoring/transactions.py",
         "workers/admin.py",
         "workers/deadletters.py",
         "workers/telemetry/publisher.py",
+        "workers/alerts/log.py",
         "churn/demo/reader.py",
         "churn/stack/ready.py",
         "churn/stack/kafka.py",

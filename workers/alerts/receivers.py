@@ -173,7 +173,7 @@ def _parsed(number: int, word: str) -> Receiver:
     service = apprise.Apprise.instantiate(url)
     if service is None:
         raise ReceiversError(
-            f"number {number} is nothing that Apprise can send to; expected a URL such as mailtos://user:password@host, "
+            f"number {number} is not a URL that Apprise can use; expected for instance mailtos://user:password@host, "
             f"after {', '.join(f'{route}=' for route in ROUTES)} or nothing"
         )
     service.socket_connect_timeout = min(service.socket_connect_timeout, CALL_TIMEOUT_S)
