@@ -12,6 +12,7 @@ COMMANDS = {
     "score": "the scoring worker: events in, scores out",
     "api": "the same answers over HTTP",
     "predict": "ask the API",
+    "status": "ask the monitor how the whole system does",
     "key": "make a key for a client of the API",
     "topics": "create and check the topics",
     "doctor": "find out what is wrong, and what to do about it",

@@ -177,7 +177,7 @@ def _shift(name: str, luck: random.Random) -> Shift:
     labels = ["under 2", "2 to 5", "5 to 9", "9 to 14", "14 to 20", "20 to 40", "40 or more", "missing"]
     reference = [0.14, 0.15, 0.14, 0.14, 0.14, 0.14, 0.14, 0.01]
     drifted = name == "spend"
-    tilt = 0.09 if drifted else luck.uniform(-0.01, 0.01)
+    tilt = 0.115 if drifted else luck.uniform(-0.04, 0.04)
     now = [share + tilt * (n - 3.5) / 3.5 * (n < 7) for n, share in enumerate(reference)]
     total = sum(now)
     psi = sum((b / total - a) * math.log(b / total / a) for a, b in zip(reference, now, strict=True))

@@ -29,11 +29,11 @@ def tiles(status: Status) -> list[Tile]:
     judged = status.outcomes + status.outcomes_without_score
     return [
         Tile("answered", "Answers", f"{total:,}", "in the last 24 hours"),
-        Tile("failed", "Could not compute", f"{failed:,}", f"{failed / total:.1%} of the answers" if total else "of none"),
+        Tile("failed", "Could not compute", f"{failed:,}", f"{failed / total:.1%} of the answers" if total else "no answers yet"),
         Tile("dead-letters", "Dead letters", f"{status.dead_letters:,}", "in the last 24 hours"),
-        Tile("latency", "Latency", seconds(status.latency_p99_s), f"p99; half within {seconds(status.latency_p50_s)}"),
+        Tile("latency", "Latency", seconds(status.latency_p99_s), f"p99; half within {seconds(status.latency_p50_s)}" if status.latency_p50_s else "no answers yet"),
         Tile("lag", "Lag", NONE if status.lag is None else f"{status.lag:,}", "records not yet answered"),
-        Tile("outcomes", "Outcomes", f"{judged:,}", f"{status.outcomes_without_score:,} of them without a score"),
+        Tile("outcomes", "Outcomes", f"{judged:,}", f"{status.outcomes_without_score:,} without a score"),
     ]  # fmt: skip
 
 

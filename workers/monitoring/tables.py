@@ -67,7 +67,7 @@ def share(number: float | None, low: float | None = None, high: float | None = N
     """`12.3%`, with its interval if it has one."""
     if number is None:
         return Cell(NONE)
-    interval = "" if low is None or high is None else f" ({100 * low:.1f}% to {100 * high:.1f}%)"
+    interval = "" if low is None or high is None else f" ({100 * low:.1f} to {100 * high:.1f})"
     return Cell(f"{100 * number:.1f}%{interval}", number, low, high)
 
 
