@@ -77,8 +77,13 @@ def seconds(number: float | None) -> str:
         return NONE
     for least, length, unit in ((172_800, 86_400, "days"), (7_200, 3_600, "hours"), (120, 60, "minutes"), (1, 1, "s")):
         if number >= least:
-            return f"{number / length:,.3g} {unit}"
-    return f"{number * 1000:.3g} ms"
+            return f"{_rounded(number / length)} {unit}"
+    return f"{_rounded(number * 1000)} ms"
+
+
+def _rounded(number: float) -> str:
+    """Three digits that count."""
+    return f"{float(f'{number:.3g}'):,g}"
 
 
 def clock(time: datetime) -> str:
