@@ -41,8 +41,8 @@ _problem = msgspec.json.Decoder(ProblemDetails).decode
 def status(context: click.Context, *, as_json: bool) -> None:
     """Print whether the system is healthy, then what its dashboard shows.
 
-    The monitor is the one at CHURN_MONITOR_URL, the key for it CHURN_API_KEY. Exit code 1 when it is not healthy, 2 when
-    the monitor does not answer.
+    The monitor is the one at CHURN_MONITOR_URL, the key for it CHURN_API_KEY. Exit code 1 when it is not healthy, 2
+    when the monitor does not answer.
     """
     found = _asked(Settings.load())
     if as_json:

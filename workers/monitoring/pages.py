@@ -1,4 +1,4 @@
-"""What the monitor answers over HTTP: the dashboard, the same numbers as JSON, whether it lives and is the active one."""
+"""What the monitor answers over HTTP: the dashboard, the same as JSON, whether it lives and is the active one."""
 
 import asyncio
 from collections.abc import Callable

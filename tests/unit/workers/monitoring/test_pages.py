@@ -1,6 +1,7 @@
 """The page as text: well-formed, with every number, and nothing hostile gets through."""
 
 import re
+from collections.abc import Callable
 from html.parser import HTMLParser
 from importlib.resources import files
 
@@ -63,7 +64,7 @@ def page(status: Status, runbook: str = WIKI) -> Checker:
 
 
 @pytest.mark.parametrize("make", [rich_status, empty_status, hostile_status])
-def test_the_page_is_well_formed_and_fetches_only_our_files(make: type[Status]) -> None:
+def test_the_page_is_well_formed_and_fetches_only_our_files(make: Callable[[], Status]) -> None:
     """Whatever the names in it are; each file that it loads is one of those that are served."""
     loaded = {link for link in page(make()).links if not link.startswith((WIKI, "#", "data:,"))}
     assert loaded <= {f"static/{name}" for name in STATIC}
