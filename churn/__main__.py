@@ -13,6 +13,7 @@ COMMANDS = {
     "api": "the same answers over HTTP",
     "monitor": "watch over everything: dashboard, alerts, accuracy",
     "predict": "ask the API",
+    "status": "ask the monitor how the whole system does",
     "key": "make a key for a client of the API",
     "topics": "create and check the topics",
     "doctor": "find out what is wrong, and what to do about it",

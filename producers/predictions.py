@@ -43,14 +43,8 @@ class ChurnPredictions:
     """
 
     def __init__(self, url: str, key: str | None = None, *, timeout_s: float = 5.0) -> None:
-        headers = {"accept": "application/json"}
-        if key is not None:
-            # Checked here, because the error of a header that cannot be sent quotes it.
-            if not re.fullmatch(r"[!-~]+", key):
-                raise RequestRefusedError("the key cannot be sent; expected what `churn key` prints")
-            headers["authorization"] = f"Bearer {key}"
         self._timeout_s = timeout_s
-        self._http = httpx.Client(base_url=_checked(url), headers=headers)
+        self._http = httpx.Client(base_url=checked(url), headers=asking(key))
 
     def __enter__(self) -> Self:
         return self
@@ -144,14 +138,25 @@ class ChurnPredictions:
             raise PredictionsUnavailableError(f"{self._where}: the answer is not of this API: {error}") from None
 
 
-def _checked(url: str) -> str:
+def asking(key: str | None) -> dict[str, str]:
+    """The headers of somebody with `key` who takes JSON; raises `RequestRefusedError` when it cannot be sent."""
+    headers = {"accept": "application/json"}
+    if key is not None:
+        # Checked here, because the error of a header that cannot be sent quotes it.
+        if not re.fullmatch(r"[!-~]+", key):
+            raise RequestRefusedError("the key cannot be sent; expected what `churn key` prints")
+        headers["authorization"] = f"Bearer {key}"
+    return headers
+
+
+def checked(url: str) -> str:
     """`url`, unless nothing can be asked there or it has a password in it, which errors would show."""
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL:
         parsed = httpx.URL()
     if not (parsed.scheme in {"http", "https"} and parsed.host and (parsed.port or 0) < 65_536) or parsed.userinfo:
-        raise RequestRefusedError("the API's address is none; expected http://host:port, without user and password")
+        raise RequestRefusedError("the address is none; expected http://host:port, without user and password")
     return url
 
 

@@ -40,10 +40,17 @@ def empty_status(at: datetime = AT) -> Status:
 def rich_status(at: datetime = AT) -> Status:
     """A system that works, with one feature that drifted and one version that replaced another."""
     luck = random.Random(7)
-    drifted = _alert("drift", "spend", "warning", "The values of spend have shifted: PSI 0.31 over 18,204 records",
-                     at - timedelta(hours=3, minutes=11), "data")  # fmt: skip
-    lagging = _alert("stalled", "churn-score", "critical", "The scoring workers answered nothing for 94 s",
-                     at - timedelta(hours=27), "oncall")  # fmt: skip
+    drifted = Alert(
+        kind="drift", about="spend", severity="warning", audience="data",
+        summary="The values of spend have shifted: PSI 0.35 over 18,204 records",
+        since=at - timedelta(hours=3, minutes=11),
+        look_at="the feature's distribution on the dashboard, then the application that publishes charges",
+    )  # fmt: skip
+    lagging = Alert(
+        kind="stalled", about="churn-score", severity="critical", audience="oncall",
+        summary="The scoring workers answered nothing for 94 s", since=at - timedelta(hours=27),
+        look_at="the workers' logs",
+    )  # fmt: skip
     hours = [_hour(at, n, luck) for n in range(24, 0, -1)]
     return msgspec.structs.replace(
         empty_status(at),
@@ -72,7 +79,9 @@ def rich_status(at: datetime = AT) -> Status:
             ModelStatus(NEW, at - timedelta(days=16), at - timedelta(seconds=2), 301_877),
         ],
         measured=[*_weeks(OLD, 36, 8, 0.90, luck), *_weeks(NEW, 43, 5, 0.93, luck), *_segments()],
-        expected=[Expected(OLD, 812_402, 0.921, 0.221, 0.064, 0.151), Expected(NEW, 301_877, 0.941, 0.188, 0.055, 0.149)],
+        expected=[
+            Expected(OLD, 812_402, 0.921, 0.221, 0.064, 0.151), Expected(NEW, 301_877, 0.941, 0.188, 0.055, 0.149)
+        ],
         calibration=[_point(NEW, n, luck) for n in range(9)],
         shifts=[
             Shift("score", _LABELS, [0.21, 0.14, 0.12, 0.12, 0.11, 0.1, 0.09, 0.11],
@@ -96,7 +105,9 @@ def hostile_status(at: datetime = AT) -> Status:
     rich = rich_status(at)
     replace = msgspec.structs.replace
     record = rich.open_alerts[0]
-    hostile = replace(record, alert=replace(record.alert, about=HOSTILE, summary=long, look_at=long), undelivered=[long])
+    hostile = replace(
+        record, alert=replace(record.alert, about=HOSTILE, summary=long, look_at=long), undelivered=[long]
+    )
     return replace(
         rich,
         sentence=HOSTILE,
@@ -118,13 +129,6 @@ def hostile_status(at: datetime = AT) -> Status:
         errors={long: 1},
         problems={long: 1},
     )
-
-
-def _alert(kind: str, about: str, severity: str, summary: str, since: datetime, audience: str) -> Alert:
-    return msgspec.convert(
-        {"kind": kind, "about": about, "severity": severity, "audience": audience, "summary": summary,
-         "since": since, "look_at": "the feature's distribution on the dashboard, then its source"}, Alert
-    )  # fmt: skip
 
 
 def _hour(at: datetime, ago: int, luck: random.Random) -> Hour:
@@ -177,7 +181,7 @@ def _shift(name: str, luck: random.Random) -> Shift:
     labels = ["under 2", "2 to 5", "5 to 9", "9 to 14", "14 to 20", "20 to 40", "40 or more", "missing"]
     reference = [0.14, 0.15, 0.14, 0.14, 0.14, 0.14, 0.14, 0.01]
     drifted = name == "spend"
-    tilt = 0.09 if drifted else luck.uniform(-0.01, 0.01)
+    tilt = 0.115 if drifted else luck.uniform(-0.04, 0.04)
     now = [share + tilt * (n - 3.5) / 3.5 * (n < 7) for n, share in enumerate(reference)]
     total = sum(now)
     psi = sum((b / total - a) * math.log(b / total / a) for a, b in zip(reference, now, strict=True))

@@ -1,4 +1,4 @@
-"""What the monitor answers over HTTP: the dashboard, the same numbers as JSON, whether it lives and is the active one."""
+"""What the monitor answers over HTTP: the dashboard, the same as JSON, whether it lives and is the active one."""
 
 import asyncio
 from collections.abc import Callable
@@ -38,7 +38,10 @@ _ENVIRONMENT.globals.update(words=words)
 
 
 class Monitoring(NamedTuple):
-    """What the pages are made of: how the system does, whether this monitor is the active one, counts, the runbook."""
+    """What the pages are made of: how the system does, whether this monitor is the active one, counts, the runbook.
+
+    `status` is called in the loop, where nothing changes meanwhile.
+    """
 
     status: Callable[[], Status]
     active: Callable[[], bool]
@@ -85,12 +88,11 @@ def dashboard(status: Status, runbook_url: str) -> Response:
 
 
 async def _dashboard(monitoring: Monitoring) -> Response:
-    status = await asyncio.to_thread(monitoring.status)
-    return await asyncio.to_thread(dashboard, status, monitoring.runbook_url)
+    return await asyncio.to_thread(dashboard, monitoring.status(), monitoring.runbook_url)
 
 
 async def _status(monitoring: Monitoring) -> Response:
-    return answer(await asyncio.to_thread(monitoring.status))
+    return answer(monitoring.status())
 
 
 async def _static(request: Request) -> Response:

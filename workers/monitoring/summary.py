@@ -27,13 +27,15 @@ def tiles(status: Status) -> list[Tile]:
     total = sum(answered.values())
     failed = answered.get("could-not-compute", 0)
     judged = status.outcomes + status.outcomes_without_score
+    none = "no answers yet"
+    half = f"p99; half within {seconds(status.latency_p50_s)}" if status.latency_p50_s else none
     return [
         Tile("answered", "Answers", f"{total:,}", "in the last 24 hours"),
-        Tile("failed", "Could not compute", f"{failed:,}", f"{failed / total:.1%} of the answers" if total else "of none"),
+        Tile("failed", "Could not compute", f"{failed:,}", f"{failed / total:.1%} of the answers" if total else none),
         Tile("dead-letters", "Dead letters", f"{status.dead_letters:,}", "in the last 24 hours"),
-        Tile("latency", "Latency", seconds(status.latency_p99_s), f"p99; half within {seconds(status.latency_p50_s)}"),
+        Tile("latency", "Latency", seconds(status.latency_p99_s), half),
         Tile("lag", "Lag", NONE if status.lag is None else f"{status.lag:,}", "records not yet answered"),
-        Tile("outcomes", "Outcomes", f"{judged:,}", f"{status.outcomes_without_score:,} of them without a score"),
+        Tile("outcomes", "Outcomes", f"{judged:,}", f"{status.outcomes_without_score:,} without a score"),
     ]  # fmt: skip
 
 
@@ -97,7 +99,8 @@ def _calibration(status: Status) -> str:
     if not status.calibration:
         return ""
     customers = plural(sum(point.pairs for point in status.calibration), "customer")
-    return f"{customers} in {plural(len(status.calibration), 'group')} of like scores. Above the line more left than predicted."
+    groups = plural(len(status.calibration), "group")
+    return f"{customers} in {groups} of like scores. Above the line more left than predicted."
 
 
 def _drift(status: Status) -> str:

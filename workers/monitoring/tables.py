@@ -1,6 +1,6 @@
 """The numbers of a `Status` as tables, for the page as well as for the terminal: one place for what they are called."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -11,6 +11,8 @@ from workers.api import words
 
 NONE = "–"
 STATUSES = ("scored", "could-not-compute", "dead-letter", "sent-on")  # what is usual comes first
+_ONCE = "once it is known of scored customers whether they left"
+LEAST_P = 0.001
 _FRESHNESS: dict[Freshness, str] = {**words.FRESHNESS, "fresh": "fresh"}
 
 
@@ -36,7 +38,7 @@ class Table(NamedTuple):
     id: str
     title: str
     columns: tuple[Column, ...]
-    rows: list[tuple[Cell, ...]]
+    rows: Sequence[tuple[Cell, ...]]
     empty: str
 
 
@@ -67,7 +69,7 @@ def share(number: float | None, low: float | None = None, high: float | None = N
     """`12.3%`, with its interval if it has one."""
     if number is None:
         return Cell(NONE)
-    interval = "" if low is None or high is None else f" ({100 * low:.1f}% to {100 * high:.1f}%)"
+    interval = "" if low is None or high is None else f" ({100 * low:.1f} to {100 * high:.1f})"
     return Cell(f"{100 * number:.1f}%{interval}", number, low, high)
 
 
@@ -77,8 +79,13 @@ def seconds(number: float | None) -> str:
         return NONE
     for least, length, unit in ((172_800, 86_400, "days"), (7_200, 3_600, "hours"), (120, 60, "minutes"), (1, 1, "s")):
         if number >= least:
-            return f"{number / length:,.3g} {unit}"
-    return f"{number * 1000:.3g} ms"
+            return f"{_rounded(number / length)} {unit}"
+    return f"{_rounded(number * 1000)} ms"
+
+
+def _rounded(number: float) -> str:
+    """Three digits that count."""
+    return f"{float(f'{number:.3g}'):,g}"
 
 
 def clock(time: datetime) -> str:
@@ -143,7 +150,7 @@ def accuracy(status: Status) -> Table:
     ]  # fmt: skip
     names = ("Version", "Week", "Customers", "Left", "ROC AUC", "Log-loss", "Brier score")
     return Table("accuracy", "Accuracy by week", _columns(*names, words_first=2), rows,
-                 "No outcomes yet: accuracy is shown once it is known of scored customers whether they left.")  # fmt: skip
+                 f"No outcomes yet: accuracy is shown {_ONCE}.")  # fmt: skip
 
 
 def segments(status: Status) -> Table:
@@ -158,7 +165,7 @@ def segments(status: Status) -> Table:
     names = ("Version", "Segment", "Customers", "ROC AUC", "Log-loss", "Mean score", "Left", "With an action",
              "of whom left")  # fmt: skip
     return Table("segments", "By segment, all weeks", _columns(*names, words_first=2), rows,
-                 "No outcomes yet: segments are compared once it is known of scored customers whether they left.")  # fmt: skip
+                 f"No outcomes yet: segments are compared {_ONCE}.")  # fmt: skip
 
 
 def expected(status: Status) -> Table:
@@ -181,19 +188,23 @@ def calibration(status: Status) -> Table:
     ]
     names = ("Version", "Predicted", "Left", "Customers")
     return Table("calibration", "Calibration", _columns(*names), rows,
-                 "No outcomes yet: calibration is shown once it is known of scored customers whether they left.")  # fmt: skip
+                 f"No outcomes yet: calibration is shown {_ONCE}.")  # fmt: skip
 
 
 def drift(status: Status) -> Table:
     """Each feature against the training data, the most shifted first."""
     rows = [
-        (said(words.name(s.name)), decimal(s.psi), decimal(s.p_adjusted), whole(s.records),
+        (said(words.name(s.name)), decimal(s.psi), _p(s.p_adjusted), whole(s.records),
          said("drifted" if s.drifted else "as in training"))
         for s in features(status)
     ]  # fmt: skip
     columns = (*_columns("Feature", "PSI", "p", "Records"), Column("Verdict", number=False))
     return Table("drift", "Features against training", columns, rows,
-                 "No features of the current window yet, or the model has no reference to compare them with.")  # fmt: skip
+                 "No features of the current window yet, or the model has no reference to compare with.")  # fmt: skip
+
+
+def _p(number: float) -> Cell:
+    return Cell(f"under {LEAST_P}", number) if number < LEAST_P else decimal(number)
 
 
 def features(status: Status) -> list[Shift]:

@@ -29,9 +29,13 @@ function byVersion(rows) {
   return [...found];
 }
 
-/** Intervals at the points of a dataset with `ends`; behind a line also the band between them. */
-const intervals = {
-  id: "intervals",
+/** Ours in every chart: intervals at the points of a dataset with `ends`; behind a line also the band between them. */
+const ours = {
+  id: "ours",
+  beforeInit({ legend }) { // some air between the legend and the highest number of the axis
+    const fit = legend.fit;
+    legend.fit = function () { fit.call(this); this.height += 8; };
+  },
   beforeDatasetsDraw(chart) {
     const { ctx, chartArea, scales } = chart;
     chart.data.datasets.forEach((dataset, index) => {
@@ -130,7 +134,7 @@ const KINDS = {
         backgroundColor: colour(OTHERS[i % OTHERS.length]), pointRadius: 4, pointHoverRadius: 6 };
     });
     const most = Math.max(0.1, ...datasets.flatMap(({ data }) => data.flatMap(({ x, y }) => [x, y])));
-    const end = Math.min(1, Math.ceil(10 * most) / 10);
+    const end = [0.1, 0.2, 0.4, 0.6, 0.8].find((edge) => most <= edge) ?? 1;
     const line = { type: "line", label: "as predicted", data: [{ x: 0, y: 0 }, { x: end, y: end }], borderColor: colour("--c4"),
       backgroundColor: colour("--c4"), borderWidth: 1.5, borderDash: [5, 4], pointRadius: 0, pointHitRadius: 0 };
     const axis = (title) => ({ title, scale: { type: "linear", min: 0, max: end }, ticks: { callback: percent } });
@@ -155,6 +159,6 @@ export function draw({ anew = false } = {}) {
     if (before?.shown === shown && !anew) continue;
     const { type, data, options: settings } = KINDS[figure.dataset.chart](read(table), figure.dataset.column);
     before?.chart.destroy();
-    drawn.set(figure, { shown, chart: new Chart(figure.querySelector("canvas"), { type, data, options: settings, plugins: [intervals] }) });
+    drawn.set(figure, { shown, chart: new Chart(figure.querySelector("canvas"), { type, data, options: settings, plugins: [ours] }) });
   }
 }

@@ -47,7 +47,8 @@ function tell(text) {
 
 async function ask() {
   try {
-    const answer = await fetch(location.pathname, { headers: { accept: "text/html" }, signal: AbortSignal.timeout(TIMEOUT_MS) });
+    // Without Accept: text/html, for which a refusal would open the browser's login every few seconds.
+    const answer = await fetch(location.pathname, { signal: AbortSignal.timeout(TIMEOUT_MS) });
     if (!answer.ok) {
       tell(`The monitor answers with an error (HTTP ${answer.status})`);
     } else {
