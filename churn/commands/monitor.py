@@ -11,15 +11,12 @@ from importlib.metadata import version
 from typing import Any
 
 import click
-from workers.monitoring.pages import Monitoring, routes
-from workers.monitoring.site import application, serve
 
 from churn.access import allowed_keys
 from churn.alerts import receivers
 from churn.errors import UserError
 from churn.logs import start_logging
 from churn.parts import broker_errors, insist, kafka_admin
-from churn.sentry import start_sentry
 from churn.settings import Settings
 from model.artifact import ModelError, load
 from model.reference import Reference
@@ -33,9 +30,11 @@ from workers.monitoring.index import ScoreIndex
 from workers.monitoring.monitor import Joining, Monitor
 from workers.monitoring.numbers import Numbers
 from workers.monitoring.overview import Overview, Parts
+from workers.monitoring.pages import Monitoring, routes
 from workers.monitoring.pairs import join
 from workers.monitoring.recent import Recent
 from workers.monitoring.scores import ScoreReader
+from workers.monitoring.site import application, serve
 from workers.monitoring.stream import Stream
 from workers.monitoring.watch import Watch, look
 
@@ -63,7 +62,6 @@ def monitor() -> None:
     start_logging()
     for library in ("faust", "mode", "aiokafka"):  # each step of theirs is a line
         logging.getLogger(library).setLevel(logging.WARNING)
-    sentry = start_sentry(settings, "monitor")
     folder = settings.local / "monitor"
     index = ScoreIndex(folder / f"scores-{settings.monitor_port}.sqlite")
     reader = ScoreReader(settings.librdkafka(), index)
@@ -87,7 +85,7 @@ def monitor() -> None:
         drift_window_s=settings.drift_window_s, drift_psi=settings.drift_psi, now=_now,
     )  # fmt: skip
     work = Monitor(
-        stream=stream, reader=reader, overview=overview, episodes=episodes, heartbeat=sentry.heartbeat,
+        stream=stream, reader=reader, overview=overview, episodes=episodes,
         every_s=settings.monitor_every_s,
     )  # fmt: skip
     metrics = Metrics(None, Numbers(stream, watch, episodes, version("churn")).read)

@@ -1,4 +1,4 @@
-"""Rows 22, 25 and 26: what the monitor tells of silence and standstill, read at a real receiver."""
+"""Rows 22 and 25: what the monitor tells of silence and standstill, read at a real receiver."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +14,6 @@ from tests.faults.process import quick
 from tests.faults.site import Site, eventually
 from tests.faults.test_inputs import POISON, dead_letters_denied
 from tests.integration.monitor import MonitorProcess
-from tests.integration.sentry_receiver import sentry_receiver
 from tests.receivers import HttpReceiver, http_receiver
 
 QUIET_S = 6.0  # a day, at a scaled clock
@@ -151,18 +150,3 @@ def test_row_22_dead_letters_not_writable_is_told(site: Site, times: Times, tmp_
             wait_title(receiver, "CRITICAL: workers stalled", watchers, 60)
         wait_title(receiver, "ALL CLEAR: workers stalled", watchers)
         assert worker.stop() == 0
-
-
-def test_row_26_everything_dead(site: Site, times: Times, tmp_path: Path, feed: Callable[[], None]) -> None:
-    """A monitor beats at Sentry Crons as long as it lives; when it is dead too, the beats end, which Sentry tells."""
-    times(1, 1)
-    with sentry_receiver() as sentry, watched(site, tmp_path, 1, SENTRY_DSN=sentry.dsn) as (watchers, receiver):
-        feed()
-        eventually("a beat arrives", lambda: bool(sentry.of("check_in")), 30, watchers.tell)
-        (beat, *_) = sentry.of("check_in")
-        assert (beat["monitor_slug"], beat["status"]) == ("churn-monitor", "ok")
-        assert beat["monitor_config"]["schedule"] == {"type": "interval", "value": 1, "unit": "minute"}
-        watchers.end()
-        beats, told = len(sentry.of("check_in")), len(receiver.titles())
-        time.sleep(3)
-        assert (len(sentry.of("check_in")), len(receiver.titles())) == (beats, told)

@@ -1,4 +1,4 @@
-"""The monitor's loops: read, look and tell, beat. Each goes on whatever happens to the others."""
+"""The monitor's loops: read, look and tell. Each goes on whatever happens to the other."""
 
 import asyncio
 import logging
@@ -13,27 +13,26 @@ from workers.monitoring.stream import Stream
 
 logger = logging.getLogger(__name__)
 
-HEARTBEAT_S = 60.0
 POLL_S = 0.1
 TELLING_S = 5.0  # that a monitor which is told to stop waits for receivers
 
 
 class Monitor:
-    """One monitor; `heartbeat` tells the outside that it lives."""
+    """One monitor."""
 
     def __init__(
         self, *, stream: Stream, reader: ScoreReader, overview: Overview, episodes: Episodes,
-        heartbeat: Callable[[], None], every_s: float,
+        every_s: float,
     ) -> None:  # fmt: skip
         self._stream, self._reader, self._overview, self._episodes = stream, reader, overview, episodes
-        self._heartbeat, self._every_s = heartbeat, every_s
+        self._every_s = every_s
 
     async def run(self) -> None:
         """Work until cancelled."""
         thread = threading.Thread(target=self._reader.run, name="scores", daemon=True)
         thread.start()
         try:
-            await asyncio.gather(self._stream.run(), self._look_on(), self._beat_on())
+            await asyncio.gather(self._stream.run(), self._look_on())
         finally:
             self._reader.stop()
             await asyncio.to_thread(thread.join, TELLING_S)
@@ -52,11 +51,6 @@ class Monitor:
             except Exception:  # a monitor that cannot judge one thing goes on with the others
                 logger.exception("a look failed")
             await asyncio.sleep(max(0.0, began_s + self._every_s - time.monotonic()))
-
-    async def _beat_on(self) -> None:
-        while True:
-            await asyncio.to_thread(self._heartbeat)
-            await asyncio.sleep(HEARTBEAT_S)
 
 
 class Joining:
