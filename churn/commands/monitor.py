@@ -114,8 +114,8 @@ async def _until_told(*coroutines: Coroutine[Any, Any, None]) -> None:
     loop, stopping = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    told = asyncio.ensure_future(stopping.wait())
-    tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
+    told: asyncio.Future[Any] = asyncio.ensure_future(stopping.wait())
+    tasks: list[asyncio.Future[Any]] = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
     done, _ = await asyncio.wait([told, *tasks], return_when=asyncio.FIRST_COMPLETED)
     for task in tasks:
         task.cancel()

@@ -13,7 +13,7 @@ from tests.faults.load import load
 from tests.faults.process import quick
 from tests.faults.site import Site, eventually
 from tests.faults.test_inputs import POISON, dead_letters_denied
-from tests.integration.monitor import MonitorProcess
+from tests.integration.monitor_process import MonitorProcess
 from tests.receivers import HttpReceiver, http_receiver
 
 QUIET_S = 6.0  # a day, at a scaled clock

@@ -1,69 +1,66 @@
-"""Help for tests of the monitor: start one as a process, ask it how everything is."""
+"""Help for tests of the monitor's pages: serves made-up numbers, from a loop in a thread as the monitor does."""
 
-import subprocess
-import sys
+import asyncio
+import threading
 import time
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 
 import httpx
-import msgspec
 
 from churn.stack.ports import free_port
 from schemas.status import Status
+from workers.api.keys import Keys
+from workers.api.metrics import Metrics
+from workers.monitoring.pages import Monitoring, routes
+from workers.monitoring.site import application, serve
+
+RUNBOOK = "https://wiki.example/runbook.md"
 
 
-class MonitorProcess:
-    """A `churn monitor` process; its log goes to `log`."""
+class MonitorSite:
+    """What the monitor says, which a test may change, and where."""
 
-    def __init__(self, environment: Mapping[str, str], log: Path) -> None:
-        self.log, self.port = log, free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        given = {"CHURN_MONITOR_EVERY_S": "0.5", **environment, "CHURN_MONITOR_PORT": str(self.port)}
-        with log.open("ab") as file:
-            self.process = subprocess.Popen([sys.executable, "-m", "churn", "monitor"], env=given, stderr=file)
+    def __init__(self, status: Status, port: int) -> None:
+        self.status, self.port = status, port
+        self.active = True
+        self.url = f"http://127.0.0.1:{port}"
 
-    def status(self) -> Status:
-        """How everything is, by this monitor."""
-        return msgspec.json.decode(httpx.get(f"{self.url}/status", timeout=30).raise_for_status().content, type=Status)
 
-    def is_active(self) -> bool:
-        """Whether it answers and is the active one."""
+@contextmanager
+def monitor_site(status: Status, keys: Iterable[str] = (), port: int | None = None) -> Iterator[MonitorSite]:
+    """Pages of `status` while the block runs; `keys` are lines of `churn key`."""
+    site = MonitorSite(status, port or free_port())
+    metrics = Metrics(None)
+    monitoring = Monitoring(lambda: site.status, lambda: site.active, metrics.text, RUNBOOK)
+    app = application(routes(monitoring), Keys(keys), metrics, log_access=False)
+    loop = asyncio.new_event_loop()
+    serving = loop.create_task(serve(app, "127.0.0.1", site.port))
+
+    def run() -> None:
+        with suppress(asyncio.CancelledError):
+            loop.run_until_complete(serving)
+        loop.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        _wait(site, thread)
+        yield site
+    finally:
+        loop.call_soon_threadsafe(serving.cancel)
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+def _wait(site: MonitorSite, thread: threading.Thread) -> None:
+    deadline = time.monotonic() + 20
+    while True:
         try:
-            return httpx.get(f"{self.url}/readyz").status_code == 200
+            httpx.get(f"{site.url}/livez").raise_for_status()
         except httpx.TransportError:
-            assert self.process.poll() is None, f"the monitor ended:\n{self.log.read_text()}"
-            return False
-
-    def wait_active(self, timeout_s: float = 60) -> None:
-        """Wait until it is the active one."""
-        eventually("it is active", self.is_active, self.log, timeout_s)
-
-    def wait_for(self, holds: Callable[[Status], bool], timeout_s: float = 60) -> Status:
-        """Its status, once it `holds`."""
-        found: list[Status] = []
-
-        def asked() -> bool:
-            found.append(self.status())
-            return holds(found[-1])
-
-        eventually("the status is as expected", asked, self.log, timeout_s)
-        return found[-1]
-
-    def kill(self) -> None:
-        """`kill -9`."""
-        self.process.kill()
-        self.process.wait(10)
-
-    def stop(self, timeout_s: float = 30) -> int:
-        """SIGTERM, and the exit code."""
-        self.process.terminate()
-        return self.process.wait(timeout_s)
-
-
-def eventually(what: str, holds: Callable[[], bool], log: Path, timeout_s: float) -> None:
-    """Wait until `holds`; what the log says is shown if it does not."""
-    deadline_s = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < deadline_s, f"not within {timeout_s:g} s: {what}:\n{log.read_text()[-3000:]}"
-        time.sleep(0.1)
+            assert thread.is_alive()
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        else:
+            return

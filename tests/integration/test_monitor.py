@@ -15,13 +15,13 @@ from schemas.scores import ChurnScored, decode_score
 from schemas.status import Status
 from schemas.topics import OUTCOMES, SCORES
 from tests.conftest import Churn
-from tests.integration.monitor import MonitorProcess
+from tests.integration.monitor_process import MonitorProcess
 from tests.integration.worker import Worker, read
 from workers.monitoring.hours import hour_of
 
 
 @pytest.fixture
-def monitors(environment: dict[str, str], topics: None, tmp_path: Path) -> Iterator[list[MonitorProcess]]:  # noqa: ARG001
+def monitors(topics: None, redis: object) -> Iterator[list[MonitorProcess]]:  # noqa: ARG001
     """What a test appends is ended after it."""
     started: list[MonitorProcess] = []
     yield started
@@ -30,8 +30,8 @@ def monitors(environment: dict[str, str], topics: None, tmp_path: Path) -> Itera
 
 
 def test_accuracy_and_counts_of_a_replay_are_those_of_the_topics(
-    churn: Churn, environment: dict[str, str], stack: Stack, monitors: list[MonitorProcess], tmp_path: Path, redis: object  # noqa: ARG001
-) -> None:  # fmt: skip
+    churn: Churn, environment: dict[str, str], stack: Stack, monitors: list[MonitorProcess], tmp_path: Path
+) -> None:
     """Accuracy equals scikit-learn's on the same pairs, hours the records of the topic; also after a `kill -9`."""
     assert churn("model", "train", "iranian", environment=environment).returncode == 0
     worker = Worker(environment | {"CHURN_TELEMETRY_EVERY_S": "0.5"}, tmp_path / "worker.log")

@@ -17,7 +17,7 @@ class Numbers:
 
     def read(self) -> Iterator[Values]:
         """The metrics of the monitor."""
-        open_alerts = Counter(
+        open_alerts: Counter[tuple[str, ...]] = Counter(
             (record.alert.kind, record.alert.severity) for record in self._episodes.records() if record.open
         )
         yield Values(INFO, {("monitor", self._release): 1})

@@ -82,11 +82,10 @@ class Watch:
         alerts, now = [], self._now()
         for topic, limit_s in self._limits_s.items():
             since = _newest(seen, topic) or self._began
-            if now - since >= timedelta(seconds=limit_s):
-                alerts.append(
-                    TOPIC_QUIET.alert(f"no record has come to {topic} for {duration((now - since).total_seconds())}", since=since,
-                                      about=topic)
-                )  # fmt: skip
+            quiet_s = (now - since).total_seconds()
+            if quiet_s >= limit_s:
+                summary = f"no record has come to {topic} for {duration(quiet_s)}"
+                alerts.append(TOPIC_QUIET.alert(summary, since=since, about=topic))
         return alerts
 
     def _workers(self, seen: Look) -> list[Alert]:
