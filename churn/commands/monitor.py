@@ -69,7 +69,7 @@ def monitor() -> None:
     stream = Stream(
         connection(settings.kafka_python()),
         folder=str(folder),
-        caught_up=Joining(lambda: {number: bounds.end for number, bounds in admin.bounds(SCORES).items()}, reader),
+        caught_up=Joining(admin, settings.group, reader),
         join=partial(join, index=index),
         heard=recent.add,
     )

@@ -4,8 +4,9 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
 
+from schemas.topics import EVENTS, SCORES
+from workers.admin import KafkaAdmin
 from workers.alerts.episodes import Episodes
 from workers.monitoring.overview import Overview
 from workers.monitoring.scores import ScoreReader
@@ -54,18 +55,29 @@ class Monitor:
 
 
 class Joining:
-    """Waits until every score that was there when it was asked is in the index; asks the broker once a second."""
+    """Waits until the events that had arrived when it was asked are answered, and the answers are in the index.
 
-    def __init__(self, ends: Callable[[], Mapping[int, int]], reader: ScoreReader, *, hold_s: float = 1.0) -> None:
-        self._ask, self._reader, self._hold_s = ends, reader, hold_s
-        self._ends: Mapping[int, int] = {}
+    An outcome may arrive while the events before it still wait for their scores. The broker is asked once a second: the
+    moments that outcomes judge are days ago.
+    """
+
+    def __init__(self, admin: KafkaAdmin, group: str, reader: ScoreReader, *, hold_s: float = 1.0) -> None:
+        self._admin, self._group, self._reader, self._hold_s = admin, group, reader, hold_s
         self._asked_s = -hold_s
 
     async def __call__(self) -> None:
         """Return when it is so; raises `BrokerError`."""
         now_s = time.monotonic()
-        if now_s >= self._asked_s + self._hold_s:
-            self._ends = await asyncio.to_thread(self._ask)
-            self._asked_s = now_s
-        while not self._reader.has_reached(self._ends):
+        if now_s < self._asked_s + self._hold_s:
+            return
+        newest = await asyncio.to_thread(self._admin.newest, EVENTS)
+        while not all(
+            answered.get(number, 0) > last.offset
+            for answered in [await asyncio.to_thread(self._admin.committed, self._group)]
+            for number, last in newest.items()
+        ):
             await asyncio.sleep(POLL_S)
+        bounds = await asyncio.to_thread(self._admin.bounds, SCORES)
+        while not self._reader.has_reached({number: place.end for number, place in bounds.items()}):
+            await asyncio.sleep(POLL_S)
+        self._asked_s = now_s
