@@ -14,7 +14,9 @@ import httpx
 import numpy as np
 import pytest
 from confluent_kafka import Producer
+from confluent_kafka.admin import AclOperation, ResourceType
 
+from churn.settings import Settings
 from churn.stack.ports import free_port
 from churn.stack.record import Stack
 from churn.stack.redis import LocalRedis
@@ -27,6 +29,7 @@ from schemas.topics import EVENTS, SCORES, TELEMETRY
 from tests.conftest import PARTITIONS, Churn
 from tests.faults.proxy import Proxy
 from tests.integration.api_fixtures import StartApi, api_redis, start_api
+from tests.integration.test_doctor_login import allow, broker, worker
 from tests.integration.test_scoring import StartWorker, made_up_events, start_worker, wait_until_applied
 from tests.integration.worker import outputs, publish, read
 from tests.unit.model.test_state import NOW
@@ -36,7 +39,7 @@ from workers.headers import headers_of
 from workers.telemetry.publisher import LAST_S, Publisher
 from workers.telemetry.summaries import Summaries, merged
 
-__all__ = ["api_redis", "start_api", "start_worker"]
+__all__ = ["api_redis", "broker", "start_api", "start_worker", "worker"]  # fixtures that are used here too
 VERSION = ARTIFACT.manifest.version
 OFTEN = {"CHURN_TELEMETRY_EVERY_S": "0.2"}
 
@@ -312,6 +315,30 @@ def test_broker_away_loses_and_blocks_nothing(stack: Stack, caplog: pytest.LogCa
     assert len(set(hours)) >= count * 7 // 60
     assert logged("telemetry is not taken") == 1
     assert logged("is lost") == 0
+
+
+def test_telemetry_that_is_not_allowed_is_kept(
+    broker: tuple[str, str], worker: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A user who may do nothing, as that of an API, goes on; once it may write the topic, all is there."""
+    caplog.set_level(logging.INFO)
+    summaries = Summaries("p", "api", Watch())
+    publisher = Publisher(Settings.load(worker).librdkafka())
+
+    def tell_until(said: str) -> int:
+        count = 0
+        while said not in caplog.messages:
+            summaries.now().counts["scored"] += 1
+            count += 1
+            publisher.tell(summaries.take())
+            time.sleep(0.05)
+        return count
+
+    count = tell_until("telemetry is not taken; it is kept and sent later")
+    allow(broker[0], [(ResourceType.TOPIC, TELEMETRY, AclOperation.WRITE)])
+    count += tell_until("telemetry is taken again")
+    publisher.close(summaries.take())
+    assert sum(summary.counts.get("scored", 0) for summary in told(broker[0])) == count
 
 
 def test_last_summary_is_waited_for_but_not_for_long(caplog: pytest.LogCaptureFixture) -> None:

@@ -29,15 +29,13 @@ class Publisher:
         self._config: dict[str, Any] = {"enable.idempotence": True, "message.timeout.ms": 0, **config}
         self._producer: Producer | None = None
         self._waiting: dict[datetime, Telemetry] = {}
-        self._on_its_way = False
+        self._on_its_way: list[Telemetry] = []  # one at most
         self._troubled = False
 
     def tell(self, summaries: Sequence[Telemetry]) -> None:
         """Take summaries, and send what can be sent; returns at once."""
-        for summary in summaries:
-            self._keep(summary)
-        if self._producer:
-            self._producer.poll(0)
+        self._keep(summaries)
+        self._poll(0)
         if self._waiting and not self._on_its_way:
             self._send(self._waiting.pop(min(self._waiting)))
 
@@ -46,44 +44,50 @@ class Publisher:
         deadline_s = time.monotonic() + LAST_S
         self.tell(summaries)
         while (self._waiting or self._on_its_way) and time.monotonic() < deadline_s:
-            if self._producer:
-                self._producer.poll(STEP_S)
-            else:
-                time.sleep(STEP_S)
+            self._poll(STEP_S)
             self.tell([])
         if self._waiting or self._on_its_way:
             logger.warning("the last telemetry is lost: the broker did not take it in time")
         if self._producer:
             self._producer.purge()
 
-    def _send(self, summary: Telemetry) -> None:
-        def ended(error: KafkaError | None, _: object) -> None:
-            self._on_its_way = False
-            if error is None:
-                self._well()
-            else:
-                self._failed(summary, error)
+    def _poll(self, wait_s: float) -> None:
+        """Hear what became of what was sent."""
+        if self._producer is None:
+            time.sleep(wait_s)
+            return
+        try:
+            self._producer.poll(wait_s)
+        except KafkaException as error:  # one after which this producer does nothing more, not even give up
+            self._failed(error.args[0])
 
+    def _send(self, summary: Telemetry) -> None:
+        self._on_its_way = [summary]
         try:
             if self._producer is None:
                 self._producer = Producer(self._config, logger=logging.getLogger("kafka"))
-            self._on_its_way = True
-            self._producer.produce(TELEMETRY, encode_telemetry(summary), summary.process, on_delivery=ended)
+            self._producer.produce(TELEMETRY, encode_telemetry(summary), summary.process, on_delivery=self._ended)
         except KafkaException as error:
-            ended(error.args[0], None)
+            self._failed(error.args[0])
 
-    def _keep(self, summary: Telemetry) -> None:
-        hour = hour_of(summary.began)
-        self._waiting[hour] = merged(self._waiting[hour], summary) if hour in self._waiting else summary
+    def _keep(self, summaries: Sequence[Telemetry]) -> None:
+        for summary in summaries:
+            hour = hour_of(summary.began)
+            self._waiting[hour] = merged(self._waiting[hour], summary) if hour in self._waiting else summary
 
-    def _failed(self, summary: Telemetry, error: KafkaError) -> None:
-        if not self._troubled:
-            logger.warning("telemetry is not taken; it is kept and sent later", extra={"error": error.str()})
-        self._troubled = True
-        self._keep(summary)
-        self._producer = None  # one that has failed for good never works again
-
-    def _well(self) -> None:
+    def _ended(self, error: KafkaError | None, _: object) -> None:
+        if error:
+            self._failed(error)
+            return
+        self._on_its_way = []
         if self._troubled:
             logger.info("telemetry is taken again")
         self._troubled = False
+
+    def _failed(self, error: KafkaError) -> None:
+        if not self._troubled:
+            logger.warning("telemetry is not taken; it is kept and sent later", extra={"error": error.str()})
+        self._troubled = True
+        self._keep(self._on_its_way)
+        self._on_its_way = []
+        self._producer = None  # one that has failed for good never works again
