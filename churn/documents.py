@@ -56,9 +56,8 @@ def metrics_page() -> str:
     head = "| metric | kind | labels | processes | what it is |\n|---|---|---|---|---|"
     where = (
         "Declared once, in `workers/metrics.py`. A scoring worker shows them on `CHURN_METRICS_PORT`, to anybody; the\n"
-        "API and the monitor on `/metrics` of their own ports, to whoever has a key with the scope `admin`. Units are\n"
-        "in the names; no customer's id is in a label. `deploy/prometheus/rules.yml` and `deploy/grafana/churn.json`\n"
-        "use them."
+        "API on `/metrics`, to whoever has a key with the scope `admin`. Units are in the names; no customer's id\n"
+        "is in a label."
     )
     return f"{_NOTE}# Metrics\n\n{where}\n\n{head}\n" + "\n".join(rows) + "\n"
 

@@ -11,15 +11,14 @@ from churn.errors import UserError
 
 Money = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
-_SECRET = {"kafka_sasl_password", "redis_url", "api_key", "sentry_dsn", "alert_urls"}  # what is never shown
-_KNOWN_ELSEWHERE = {"REDIS_URL", "SENTRY_DSN", "ALERT_URLS"}
+_SECRET = {"kafka_sasl_password", "redis_url", "api_key"}  # what is never shown
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 
 
 def _variable(name: str) -> str:
     """The variable of a setting: those that everybody calls the same as they are, the rest with CHURN_ before it."""
     upper = name.upper()
-    return upper if upper.startswith("KAFKA_") or upper in _KNOWN_ELSEWHERE else f"CHURN_{upper}"
+    return upper if upper.startswith("KAFKA_") or upper == "REDIS_URL" else f"CHURN_{upper}"
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=_variable):
@@ -98,36 +97,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=_variable):
     telemetry_every_s: Annotated[float, msgspec.Meta(ge=0, le=60)] = 5.0
     # port where a scoring worker shows /metrics; 0: nowhere
     metrics_port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 0
-    # Sentry project that errors go to; empty: nowhere; never shown
-    sentry_dsn: str = ""
-    # what Sentry calls this installation
-    environment_name: Name = "production"
-    # share of batches and requests whose times go to Sentry
-    traces_share: Share = 0.0
-    # where alerts go: Apprise URLs, separated by blanks; critical=, warning=, oncall= or data= before one limits it
-    alert_urls: str = ""
-    # an alert that stays true is told again after this time
-    alert_reminder_s: Annotated[float, msgspec.Meta(ge=1, le=31_536_000)] = 86_400.0
-    # most messages to receivers within an hour; what is beyond is in `churn.alerts` and on the dashboard
-    alerts_per_hour: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 60
-    # where the runbook is that alerts link to
-    runbook_url: Name = "docs/runbook.md"
-    # topics that must not be quiet, and for how many seconds: topic=seconds, separated by blanks
-    silence: str = "customer.events=86400"
-    # a group of workers that has records to answer and commits nothing for this long stands still
-    stalled_s: Annotated[float, msgspec.Meta(ge=1, le=86_400)] = 30.0
-    # how often the monitor looks at the broker
-    monitor_every_s: Annotated[float, msgspec.Meta(ge=0.1, le=3600)] = 10.0
-    # where the monitor's dashboard is; anywhere but on this machine it insists on keys
-    monitor_host: Name = "127.0.0.1"
-    # port of the dashboard
-    monitor_port: Annotated[int, msgspec.Meta(ge=1, le=65_535)] = 8100
-    # where the monitor can be asked
-    monitor_url: Name = "http://127.0.0.1:8100"
-    # features and scores of this long are compared with the training data
-    drift_window_s: Annotated[float, msgspec.Meta(ge=1, le=31_536_000)] = 86_400.0
-    # a population stability index from which on a shift is worth an alert
-    drift_psi: Annotated[float, msgspec.Meta(ge=0.01, le=10)] = 0.2
     # what is lost when a customer leaves
     customer_value: Money = 500.0
     # of a discount, paid to everybody who takes it

@@ -1,7 +1,7 @@
 """Every metric of every process for Prometheus, in one place: name, unit, labels, and what it is.
 
 Units are in the names. No customer's id is in a label, and every label has few values. `docs/reference/metrics.md` is
-made from this; rules and dashboard in `deploy/` may name nothing else.
+made from this.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 from schemas.telemetry import TIME_EDGES_S
 
 Kind = Literal["counter", "gauge", "histogram"]
-Process = Literal["score", "api", "monitor"]
+Process = Literal["score", "api"]
 
 
 class Metric(NamedTuple):
@@ -25,7 +25,7 @@ class Metric(NamedTuple):
 
 
 # All processes. `absent` of it by kind says that none of a kind is there.
-INFO = Metric("churn_info", "gauge", ("score", "api", "monitor"), "1; what runs, and of which release",
+INFO = Metric("churn_info", "gauge", ("score", "api"), "1; what runs, and of which release",
               ("kind", "release"))  # fmt: skip
 # A scoring worker knows one version; of several processes of an API that of the one that is asked is told.
 MODEL_INFO = Metric("churn_model_info", "gauge", ("score", "api"), "1; the version of the model in service",
@@ -48,23 +48,15 @@ TROUBLES = Metric("churn_troubles_total", "counter", ("score",),
                   "Turns of the worker that failed, by what did not answer: kafka, redis; nothing is lost",
                   ("what",))  # fmt: skip
 
-# The API, and the monitor's dashboard. The path is the route's, with {id} in it.
-REQUESTS = Metric("churn_http_requests_total", "counter", ("api", "monitor"), "HTTP requests by path and status",
+# The API. The path is the route's, with {id} in it.
+REQUESTS = Metric("churn_http_requests_total", "counter", ("api",), "HTTP requests by path and status",
                   ("path", "status"))  # fmt: skip
-REQUEST_SECONDS = Metric("churn_http_request_seconds", "histogram", ("api", "monitor"),
+REQUEST_SECONDS = Metric("churn_http_request_seconds", "histogram", ("api",),
                          "Seconds from the request's headers to the end of the answer", ("path",),
                          (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0))  # fmt: skip
 
-# The monitor.
-MONITOR_ACTIVE = Metric("churn_monitor_active", "gauge", ("monitor",),
-                        "1 for the monitor that watches, 0 for one that stands by")  # fmt: skip
-ALERTS_OPEN = Metric("churn_alerts_open", "gauge", ("monitor",), "Alerts that are open; kinds are those of the runbook",
-                     ("kind", "severity"))  # fmt: skip
-TOPIC_QUIET = Metric("churn_topic_quiet_seconds", "gauge", ("monitor",), "Seconds since the newest record of a topic",
-                     ("topic",))  # fmt: skip
-
-METRICS = (INFO, MODEL_INFO, EVENTS, DEAD_LETTERS, LAG, PARTITIONS, LATENCY, TROUBLES, REQUESTS, REQUEST_SECONDS,
-           MONITOR_ACTIVE, ALERTS_OPEN, TOPIC_QUIET)  # fmt: skip
+METRICS = (INFO, MODEL_INFO, EVENTS, DEAD_LETTERS, LAG, PARTITIONS, LATENCY, TROUBLES, REQUESTS,
+           REQUEST_SECONDS)  # fmt: skip
 
 
 class Values(NamedTuple):
