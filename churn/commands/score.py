@@ -66,13 +66,11 @@ def score() -> None:
     """
     settings = Settings.load()
     start_logging()
+    log = partial(Log, settings.librdkafka(), topic=EVENTS, group=settings.group, worker_id=settings.worker_id)
     store, model = feature_store(settings), scorer(settings)
     rules = Rules(partitions(settings), int(settings.clock_skew_s * 1000))
     with _watchers(settings, model) as watchers:
-        worker = ScoringWorker(
-            partial(Log, settings.librdkafka(), topic=EVENTS, group=settings.group, worker_id=settings.worker_id),
-            store, model, rules, batch_records=settings.batch_records, watchers=watchers,
-        )  # fmt: skip
+        worker = ScoringWorker(log, store, model, rules, batch_records=settings.batch_records, watchers=watchers)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: worker.stop())
         # What the start made is here to stay, and a batch makes tens of thousands of objects that its end frees without
