@@ -50,7 +50,7 @@ async def serve(app: Any, host: str, port: int) -> None:
     try:
         await asyncio.shield(serving)
     finally:
-        server.stop()
+        server.stop()  # type: ignore[no-untyped-call]
         await serving
         await asyncio.sleep(AFTERWARDS_S)
 
