@@ -92,7 +92,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=_variable):
     api_access_log: bool = True
     # where `churn predict` asks
     api_url: Name = "http://127.0.0.1:8000"
-    # the key of `churn predict`; never shown
+    # the key of `churn predict` and `churn status`; never shown
     api_key: str = ""
     # every process tells `churn.telemetry` of itself this often; 0: never
     telemetry_every_s: Annotated[float, msgspec.Meta(ge=0, le=60)] = 5.0

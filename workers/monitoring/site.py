@@ -11,10 +11,9 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.embed import Server
 
-from workers.api.app import Admission, Api
+from workers.api.app import Admission, Api, RequestCounts
 from workers.api.keys import Keys
 from workers.api.messages import Limits
-from workers.api.metrics import Metrics
 from workers.api.rate import RateLimit
 from workers.api.routes import Route
 
@@ -26,7 +25,7 @@ AFTERWARDS_S = 0.5
 NO_BODY = Limits(body_bytes=1024, body_timeout_s=1.0)  # nothing that the monitor answers takes one
 
 
-def application(routes: Sequence[Route], keys: Keys, metrics: Metrics, *, log_access: bool) -> Api:
+def application(routes: Sequence[Route], keys: Keys, metrics: RequestCounts, *, log_access: bool) -> Api:
     """The pages as an application; `metrics` counts what is asked."""
     admission = Admission(keys, RateLimit(REQUESTS_PER_S, time.monotonic), NO_BODY, frozenset())
     return Api(routes, admission, metrics, start=_nothing, log_access=log_access)
@@ -50,7 +49,7 @@ async def serve(app: Any, host: str, port: int) -> None:
     try:
         await asyncio.shield(serving)
     finally:
-        server.stop()
+        server.stop()  # type: ignore[no-untyped-call]
         await serving
         await asyncio.sleep(AFTERWARDS_S)
 
