@@ -1,6 +1,7 @@
 """`churn alert` at a user's terminal."""
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
@@ -79,6 +80,9 @@ def test_list_shows_what_is_open_and_what_was_told(churn: Churn, environment: di
 
 def test_list_without_a_topic(churn: Churn, environment: dict[str, str], stack: Stack, topics: None) -> None:  # noqa: ARG001
     """One line says what is missing."""
-    AdminClient({"bootstrap.servers": stack.kafka.address}).delete_topics([ALERTS])[ALERTS].result(10)
+    admin = AdminClient({"bootstrap.servers": stack.kafka.address})
+    admin.delete_topics([ALERTS])[ALERTS].result(10)
+    while ALERTS in admin.list_topics(timeout=10).topics:
+        time.sleep(0.05)
     assert "churn.alerts" in refused(churn("alert", "list", environment=environment))
     assert "KAFKA_BOOTSTRAP_SERVERS is not set" in refused(churn("alert", "list"))

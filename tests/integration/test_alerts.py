@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,7 @@ from workers.admin import BrokerError
 from workers.alerts import log as log_module
 from workers.alerts.catalogue import BROKER_AWAY, FEATURE_DRIFT
 from workers.alerts.claims import Claims, ClaimsUnavailableError
+from workers.alerts.episodes import Episodes
 from workers.alerts.log import AlertLog
 from workers.keys import EPISODES_KEY, lease_key
 
@@ -208,6 +209,7 @@ def test_kafka_away(redis: Any, stack: Stack, own_kafka: LocalKafka, web: HttpRe
         own_kafka.stop()
         all_look(three, DOWN, active=None)
         all_look(three, DOWN, QUIET, active=None)
+        all_look(three, DOWN, QUIET, active=None)  # now all know of it
         assert sorted(web.titles()) == ["CRITICAL: broker away", RAISED]
         redis.delete(EPISODES_KEY)
         all_look(three, QUIET, active=None)
@@ -380,6 +382,15 @@ def test_slow_receiver_does_not_block_a_look(start: Start, web: HttpReceiver, ca
     assert monitor.episodes.settle(10)
     assert web.titles() == [RAISED]
     assert not {"hunter2", "s3cret"} & set(caplog.text.replace("@", "/").replace(":", "/").split("/"))
+
+
+def test_time_is_that_of_the_machine(start: Start) -> None:
+    """Unless a test has another one."""
+    part = start()
+    episodes = Episodes(receivers=part.receivers, claims=part.claims, log=part.log, runbook_url="", reminder_s=60)
+    episodes.look([QUIET], judged=[], active=True)
+    assert episodes.settle(10)
+    assert abs(datetime.now(UTC) - episodes.records()[0].at) < timedelta(minutes=1)
 
 
 def test_claims_of_a_cluster(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def well(environment: dict[str, str], topics: None, redis: Any) -> dict[str, str
 def test_all_is_well(
     churn: Churn, environment: dict[str, str], start_worker: StartWorker, stack: Stack, redis: Any
 ) -> None:
-    """With a worker that has answered everything, only the single copy and the lack of receivers are worth a warning."""
+    """With a worker that has answered everything, only the single copy and the lack of receivers are a warning."""
     records = publish(stack.kafka.address, made_up_events(customers=20, each=5))
     worker = start_worker()
     wait_until_applied(redis, records)
