@@ -22,7 +22,7 @@ INDENT = 14  # the longest name of a check, and its mark
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for programs.")
 @click.pass_context
 def doctor(context: click.Context, *, as_json: bool) -> None:
-    """Check settings, Kafka, Redis, model, clock and disk, and say what to do about what is wrong.
+    """Check settings, Kafka, Redis, model, clock, disk, alerts and Sentry, and say what to do about what is wrong.
 
     Each check is ok (✓), a warning (!), failed (✗), or left out (-) because of what failed before. Changes and
     publishes nothing. Exit code 1 when a check failed.

@@ -26,7 +26,8 @@ from workers.keys import applied_key
 
 __all__ = ["start_worker"]  # a fixture that is used here too
 
-ORDER = ["settings", "broker", "topics", "permissions", "group", "redis", "states", "model", "clock", "disk"]
+ORDER = ["settings", "broker", "topics", "permissions", "group", "redis", "states", "model", "clock", "disk",
+         "alerts", "sentry"]  # fmt: skip
 
 
 class Said(NamedTuple):
@@ -64,12 +65,12 @@ def well(environment: dict[str, str], topics: None, redis: Any) -> dict[str, str
 def test_all_is_well(
     churn: Churn, environment: dict[str, str], start_worker: StartWorker, stack: Stack, redis: Any
 ) -> None:
-    """With a worker that has answered everything, only the single copy of a single broker is worth a warning."""
+    """With a worker that has answered everything, only the single copy and the lack of receivers are a warning."""
     records = publish(stack.kafka.address, made_up_events(customers=20, each=5))
     worker = start_worker()
     wait_until_applied(redis, records)
     said = examined(churn, environment, healthy=True)
-    assert statuses(said, "warning") == ["topics"]
+    assert statuses(said, "warning") == ["topics", "alerts"]
     assert "only one copy" in said["topics"].found
     assert said["broker"].found.startswith(f"1 broker at {stack.kafka.address}, answer in ")
     assert said["group"].found.startswith("1 worker, 0 events to answer, newest event ")
@@ -90,7 +91,7 @@ def test_people_read_lines(churn: Churn, well: dict[str, str]) -> None:
     assert [line.split()[1] for line in lines if line[0] in "✓!✗-"] == ORDER
     assert lines[2].startswith("! topics      only one copy")
     assert lines[3].startswith("              → A broken disk loses records.")
-    assert lines[-1] == "10 checks: 1 warning (topics), 9 ok."
+    assert lines[-1] == "12 checks: 2 warnings (topics, alerts), 10 ok."
     assert "\x1b" not in result.stdout
     assert churn("doctor", "--loud", environment=well).returncode == 2
 

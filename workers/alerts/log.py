@@ -23,6 +23,7 @@ class AlertLog:
 
     def __init__(self, config: Mapping[str, str]) -> None:
         quiet: Any = {"logger": logging.getLogger("kafka")}
+        config = {"reconnect.backoff.max.ms": "1000", **config}  # a broker that is back is to be noticed
         reading = {"group.id": GROUP, "enable.auto.commit": False, "auto.offset.reset": "earliest"}
         writing = {"acks": "all", "message.timeout.ms": str(int(CALL_TIMEOUT_S * 1000)), "linger.ms": "0"}
         self._consumer = Consumer({**reading, **config}, **quiet)

@@ -163,8 +163,7 @@ class _Budget:
     def give_back(self) -> None:
         """One that was taken did not arrive."""
         with self._lock:
-            if self._taken_s:
-                self._taken_s.pop()
+            self._taken_s.pop()
 
 
 def _parsed(number: int, word: str) -> Receiver:

@@ -8,7 +8,7 @@ import time
 from schemas.topics import EVENTS, SCORES
 from workers.admin import KafkaAdmin
 from workers.alerts.episodes import Episodes
-from workers.monitoring.overview import Overview
+from workers.monitoring.overview import Overview, Read
 from workers.monitoring.scores import ScoreReader
 from workers.monitoring.stream import Stream
 
@@ -39,16 +39,16 @@ class Monitor:
             await asyncio.to_thread(thread.join, TELLING_S)
             await asyncio.to_thread(self._episodes.settle, TELLING_S)
 
-    def look(self) -> None:
+    def look(self, read: Read) -> None:
         """Judge, and have told what there is to tell."""
-        alerts, judged = self._overview.judge()
-        self._episodes.look(alerts, judged=judged, active=self._stream.active)
+        alerts, judged = self._overview.judge(read)
+        self._episodes.look(alerts, judged=judged, active=read.active)
 
     async def _look_on(self) -> None:
         while True:
             began_s = time.monotonic()
             try:
-                await asyncio.to_thread(self.look)
+                await asyncio.to_thread(self.look, self._overview.read())
             except Exception:  # a monitor that cannot judge one thing goes on with the others
                 logger.exception("a look failed")
             await asyncio.sleep(max(0.0, began_s + self._every_s - time.monotonic()))

@@ -1,6 +1,7 @@
 """Receivers of alerts: who hears what, and what becomes of a message when a receiver is slow, fails or is not there."""
 
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import ROOT
 from tests.receivers import http_receiver, mail_server
 from workers.alerts.catalogue import BROKER_AWAY, FEATURE_DRIFT, MANY_DEAD_LETTERS
 from workers.alerts.claims import LEASE_S
@@ -29,7 +31,7 @@ MESSAGE = Message("CRITICAL: broker away", "No broker answers.\n<b>Since</b> 10:
 MINOR = Message("WARNING: feature drift", "PSI 0.4", "warning", "warning")
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
 NOWHERE = "json://127.0.0.1:1"
-SLACK = "https://hooks.slack.com/services/T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ"
+SLACK = f"https://hooks.slack.com/services/{'T' * 9}/{'A' * 9}/{'x' * 24}"
 
 
 class Clock:
@@ -98,6 +100,13 @@ def test_names_have_no_secrets() -> None:
     """What stands in the place of a host may be a token: it is shown only where it is a host."""
     names = [receiver.name for receiver in parsed(f"jsons://u:p@h/x?y=z {SLACK} critical=tgram://123456789:abc_def/1")]
     assert names == ["jsons://h (1)", "slack (2)", "tgram (3)"]
+
+
+def test_urls_of_the_page_can_be_used() -> None:
+    """What the how-to page tells people to write is what Apprise takes."""
+    page = (ROOT / "docs" / "how-to" / "get-alerts.md").read_text()
+    urls = re.findall(r"`([a-z]+://[^`…]+)`", page)
+    assert len(parsed(" ".join(urls))) == len(urls) == 3
 
 
 def test_failure_is_tried_again_with_backoff(caplog: pytest.LogCaptureFixture) -> None:
