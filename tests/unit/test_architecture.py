@@ -29,6 +29,7 @@ BEHIND = {
         "workers/deadletters.py",
         "workers/telemetry/publisher.py",
         "workers/alerts/log.py",
+        "workers/monitoring/scores.py",
         "churn/demo/reader.py",
         "churn/stack/ready.py",
         "churn/stack/kafka.py",
