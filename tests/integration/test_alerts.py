@@ -222,6 +222,7 @@ def test_kafka_away(redis: Any, stack: Stack, own_kafka: LocalKafka, web: HttpRe
             assert time.monotonic() < deadline_s
             all_look(three, QUIET)
             found = [record.state for record in logged(own_kafka.address) if record.alert == DOWN]
+        all_look(three, QUIET)
         assert len(web.titles()) == 3
         assert QUIET in [record.alert for record in logged(own_kafka.address)]
 
