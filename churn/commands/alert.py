@@ -67,7 +67,7 @@ def list_(*, as_json: bool) -> None:
     """
     settings = Settings.load()
     with broker_errors(settings), closing(alert_log(settings)) as log:
-        records = log.news()
+        records = sorted(log.news(), key=lambda record: record.at)  # several monitors may publish late
     last = {record.alert.subject: record for record in records}
     wrong = [record for record in reversed(last.values()) if record.open]
     recent = records[: -SHOWN_RECORDS - 1 : -1]

@@ -49,13 +49,23 @@ class Known:
             logger.warning("an alert is not in Redis yet", extra={"error": str(error)})
 
     def read(self) -> bool:
-        """Learn from the log; False when Kafka is away."""
+        """Learn from the log; False when Kafka is away.
+
+        When Kafka was away for a while, several monitors publish what each of them told, in any order. Compaction keeps
+        the last of a subject, so if that is not the newest one, the newest is published again.
+        """
         try:
-            for record in self._log.news():
-                self.learn(record)
+            news = self._log.news()
         except BrokerError as error:
             logger.warning("the log of alerts cannot be read", extra={"error": str(error)})
             return False
+        for record in news:
+            self.learn(record)
+        known = self.records()
+        with self._lock:
+            for subject, record in {record.alert.subject: record for record in news}.items():
+                if record.at < known[subject].at and known[subject] not in self._unlogged:
+                    self._unlogged.append(known[subject])
         return True
 
     def publish(self) -> bool:

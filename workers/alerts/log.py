@@ -1,6 +1,7 @@
 """The topic `churn.alerts`: every moment of every episode, from which a monitor that starts learns what is open."""
 
 import logging
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -70,8 +71,14 @@ class AlertLog:
         self._consumer.close()
 
     def _bounds(self) -> tuple[int, int]:
-        try:
-            bounds = self._consumer.get_watermark_offsets(TopicPartition(ALERTS, _PARTITION), CALL_TIMEOUT_S)
-        except KafkaException as error:
-            raise BrokerError(error.args[0].str()) from None
-        return bounds
+        """Where the topic begins and ends; a broker that has just started may take a moment to find its partition."""
+        deadline_s = time.monotonic() + CALL_TIMEOUT_S
+        while True:
+            try:
+                bounds = self._consumer.get_watermark_offsets(TopicPartition(ALERTS, _PARTITION), CALL_TIMEOUT_S)
+            except KafkaException as error:
+                if time.monotonic() > deadline_s:
+                    raise BrokerError(error.args[0].str()) from None
+                time.sleep(0.1)
+            else:
+                return bounds
