@@ -199,7 +199,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=_variable):
         for word in self.silence.split():
             topic, _, text = word.partition("=")
             try:
-                limits[topic] = msgspec.convert(text, Annotated[float, msgspec.Meta(gt=0, le=1e9)], strict=False)
+                limit_s = msgspec.convert(text, Annotated[float, msgspec.Meta(gt=0, le=1e9)], strict=False)
+                limits[msgspec.convert(topic, Annotated[str, msgspec.Meta(min_length=1)])] = limit_s
             except msgspec.ValidationError:
                 raise UserError(
                     f"CHURN_SILENCE={self.silence!r}: {word!r} is not topic=seconds, such as customer.events=86400"

@@ -55,8 +55,7 @@ class ScoreIndex:
             for path in (file, *(file.with_name(file.name + end) for end in ("-wal", "-shm"))):
                 path.unlink(missing_ok=True)
             self._connection = _opened(file)
-        rows = self._connection.execute("select version, acted, segments, id from labels")
-        self._labels: dict[tuple[str, bool, str], int] = {(v, bool(a), s): number for v, a, s, number in rows}
+        self._labels = self._known_labels()
 
     def offsets(self) -> dict[int, int]:
         """The next offset to read, by partition."""
@@ -65,12 +64,13 @@ class ScoreIndex:
 
     def add(self, scores: Iterable[IndexedScore], offsets: Mapping[int, int]) -> None:
         """Keep `scores`, which are those up to `offsets`; both or neither."""
-        with self._lock, self._connection:
-            rows = [
-                (s.customer, s.as_of_ms // HOUR_MS, s.as_of_ms, s.probability, self._label(s)) for s in scores
-            ]  # fmt: skip
-            self._connection.executemany(_KEEP, rows)
-            self._connection.executemany("insert or replace into offsets values (?, ?)", offsets.items())
+        with self._lock:
+            try:
+                with self._connection:
+                    self._add(scores, offsets)
+            except BaseException:
+                self._labels = self._known_labels()  # those that were new are gone
+                raise
 
     def last(self, customer: str, at_ms: int) -> IndexedScore | None:
         """The last score of a customer as of `at_ms` or before.
@@ -97,10 +97,21 @@ class ScoreIndex:
         with self._lock:
             self._connection.close()
 
+    def _add(self, scores: Iterable[IndexedScore], offsets: Mapping[int, int]) -> None:
+        rows = [
+            (s.customer, s.as_of_ms // HOUR_MS, s.as_of_ms, s.probability, self._label(s)) for s in scores
+        ]  # fmt: skip
+        self._connection.executemany(_KEEP, rows)
+        self._connection.executemany("insert or replace into offsets values (?, ?)", offsets.items())
+
+    def _known_labels(self) -> dict[tuple[str, bool, str], int]:
+        rows = self._connection.execute("select version, acted, segments, id from labels")
+        return {(version, bool(acted), segments): number for version, acted, segments, number in rows}
+
     def _label(self, score: IndexedScore) -> int:
         key = (score.version, score.acted, "\n".join(score.segments))
         if key not in self._labels:
-            cursor = self._connection.execute("insert or ignore into labels values (null, ?, ?, ?)", key)
+            cursor = self._connection.execute("insert into labels values (null, ?, ?, ?)", key)
             self._labels[key] = int(cursor.lastrowid or 0)
         return self._labels[key]
 

@@ -1,11 +1,11 @@
 """A score and what became of the customer: how they are joined, and kept."""
 
 from collections.abc import Iterable
-from datetime import timedelta
 
 import msgspec
 import numpy as np
 
+from model.declaration import DAY_MS
 from model.monitoring.accuracy import Pairs
 from schemas.cloudevents import to_ms
 from schemas.outcomes import OutcomeObserved
@@ -31,14 +31,13 @@ WITHOUT_SCORE = b"-"  # kept of an outcome of a customer who had no score by the
 
 def join(outcome: OutcomeObserved, index: ScoreIndex) -> bytes:
     """The pair that `outcome` makes, as it is kept; `WITHOUT_SCORE` where there is no score to judge."""
-    judged = outcome.time - timedelta(days=outcome.data.horizon_days)
-    score = index.last(outcome.subject, to_ms(judged))
+    outcome_ms = to_ms(outcome.time)  # as a number: the moment judged may be before the first year
+    score = index.last(outcome.subject, outcome_ms - outcome.data.horizon_days * DAY_MS)
     if score is None:
         return WITHOUT_SCORE
     return encode(
         Pair(
-            score.probability, outcome.data.churned, score.acted, score.as_of_ms, to_ms(outcome.time), score.version,
-            score.segments,
+            score.probability, outcome.data.churned, score.acted, score.as_of_ms, outcome_ms, score.version, score.segments
         )
     )  # fmt: skip
 

@@ -10,6 +10,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from model.monitoring.segments import segments
 from schemas.cloudevents import Time, to_ms
+from schemas.errors import InvalidRecordError, decoded
 from schemas.scores import FeatureValue
 from schemas.topics import SCORES
 from workers.monitoring.index import IndexedScore, ScoreIndex
@@ -119,8 +120,8 @@ class ScoreReader:
 def indexed(value: bytes | None) -> IndexedScore | None:
     """What is kept of a record of `churn.scores`; None when it has no probability or is no score of ours."""
     try:
-        scored = _decode(value or b"")
-    except msgspec.DecodeError:
+        scored = decoded(_decode, value or b"")
+    except InvalidRecordError:
         return None
     data = scored.data
     if data.probability is None:

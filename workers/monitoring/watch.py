@@ -73,10 +73,15 @@ class Watch:
 
     def _away(self, error: str) -> list[Alert]:
         now = self._now()
+        if self._away_since is None:  # what was not told of workers before begins anew behind it
+            self._dead_since, self._standing_since = map(self._told, (self._dead_since, self._standing_since))
         self._away_since = since = self._away_since or now
         if now - since < self._stalled:
             return []
         return [BROKER_AWAY.alert(f"Kafka does not answer: {error}", since=since)]
+
+    def _told(self, since: datetime | None) -> datetime | None:
+        return since if since and self._now() - since >= self._stalled else None
 
     def _quiet(self, seen: Look) -> list[Alert]:
         alerts, now = [], self._now()
