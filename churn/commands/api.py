@@ -23,6 +23,7 @@ from granian.server import Server
 from churn.errors import UserError
 from churn.logs import start_logging
 from churn.parts import feature_store, model_errors, scorer_of
+from churn.sentry import Sentry, check_sentry, start_sentry
 from churn.settings import Settings
 from model.artifact import newest
 from workers.api.keys import Keys, KeysError
@@ -73,10 +74,21 @@ def api(host: str | None, port: int | None, workers: int | None) -> None:
             log_level=LogLevels.warning,
             log_dictconfig={"handlers": {}, "loggers": {}},  # ours, which are at the root
         )
-        server.serve(target_loader=lambda: application(settings, keys, folder, main), wrap_loader=False)
+        server.serve(target_loader=lambda: _started(settings, keys, folder, main), wrap_loader=False)
 
 
-def application(settings: Settings, keys: Keys, folder: str, main: int) -> Any:
+def _started(settings: Settings, keys: Keys, folder: str, main: int) -> Any:
+    """The application of this process, which `main` has started: Sentry's threads do not survive a fork."""
+    sentry = start_sentry(settings, "api")
+    try:
+        return application(settings, keys, folder, main, sentry)
+    except Exception:
+        logger.exception("a process of the API cannot start")
+        sentry.flush()
+        raise SystemExit(1) from None  # the server would print what was caught, with all that it quotes
+
+
+def application(settings: Settings, keys: Keys, folder: str, main: int, sentry: Sentry) -> Any:
     """The application of one process that `main` has started; several share their counts by way of `folder`."""
     # Imported here, so that the library of the metrics finds its folder.
     from workers.api.app import Admission, Api  # noqa: PLC0415
@@ -100,12 +112,16 @@ def application(settings: Settings, keys: Keys, folder: str, main: int) -> Any:
         Limits(settings.api_body_bytes, settings.api_body_timeout_s),
         frozenset(_split(settings.api_origins)),
     )
+    sentry.context = lambda: {"model_version": models.scorer.artifact.manifest.version}
     gc.freeze()
 
     async def run() -> None:
-        await asyncio.gather(models.watch(), _end_with(main))
+        try:
+            await asyncio.gather(models.watch(), _end_with(main))
+        finally:
+            sentry.flush()  # the server ends its processes without Python's exit handlers
 
-    return Api(routes, admission, metrics, start=run, log_access=settings.api_access_log)
+    return Api(routes, admission, metrics, start=run, log_access=settings.api_access_log, trace=sentry.trace)
 
 
 async def _end_with(main: int) -> None:
@@ -132,6 +148,7 @@ def _keys(settings: Settings) -> Keys:
 
 def _check(settings: Settings) -> None:
     """What a process would fail on; raises `UserError`."""
+    check_sentry(settings)
     feature_store(settings).close()
     with model_errors():
         scorer_of(newest(settings.models), settings)

@@ -10,6 +10,7 @@ import click
 from churn.errors import UserError
 from churn.logs import start_logging
 from churn.parts import feature_store, partitions, scorer
+from churn.sentry import start_sentry
 from churn.settings import Settings
 from schemas.topics import EVENTS
 from workers.scoring.batch import Rules
@@ -36,6 +37,7 @@ def score() -> None:
     """
     settings = Settings.load()
     start_logging()
+    sentry = start_sentry(settings, "score")
     worker = ScoringWorker(
         partial(Log, settings.librdkafka(), topic=EVENTS, group=settings.group, worker_id=settings.worker_id),
         feature_store(settings),
@@ -43,7 +45,9 @@ def score() -> None:
         Rules(partitions(settings), int(settings.clock_skew_s * 1000)),
         batch_records=settings.batch_records,
         progress=Progress(_heartbeat(settings), settings.dead_letters_per_minute),
+        trace=sentry.trace,
     )
+    sentry.context = worker.in_hand
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: worker.stop())
     # What the start made is here to stay, and a batch makes tens of thousands of objects that its end frees without
