@@ -1,6 +1,7 @@
 """A Sentry for tests: it takes the envelopes that the real SDK sends over HTTP, and keeps what is in them."""
 
 import gzip
+import importlib
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -83,12 +84,19 @@ def sentry_receiver() -> Iterator[SentryReceiver]:
         receiver.close()
 
 
+def _unpacked(body: bytes, encoding: str) -> bytes:
+    """The SDK packs with brotli where that happens to be installed, and with gzip elsewhere."""
+    if encoding == "br":
+        plain: bytes = importlib.import_module("brotli").decompress(body)
+        return plain
+    return gzip.decompress(body)
+
+
 def _handler(receiver: SentryReceiver) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            packed = self.headers.get("Content-Encoding") == "gzip"
-            receiver.take(self.path, gzip.decompress(body) if packed else body)
+            receiver.take(self.path, _unpacked(body, self.headers["Content-Encoding"]))
             self.send_response(200)
             self.send_header("Content-Length", "0")
             self.end_headers()
