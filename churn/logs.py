@@ -85,10 +85,10 @@ def _process_ends(kind: type[BaseException], error: BaseException, trace: Traceb
 
 
 def _thread_ends(ending: threading.ExceptHookArgs) -> None:
-    if error := ending.exc_value:
+    if isinstance(error := ending.exc_value, Exception):  # others just end it
         logger.error("a thread ended of an error that nobody caught", exc_info=error)
 
 
 def _nobody_to_tell(ending: "sys.UnraisableHookArgs") -> None:
-    if error := ending.exc_value:
+    if isinstance(error := ending.exc_value, Exception):
         logger.error("an error came where nobody can catch it", exc_info=error)

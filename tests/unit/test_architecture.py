@@ -70,3 +70,14 @@ def test_environment_is_read_in_one_place(path: Path) -> None:
     if name not in {"churn/settings.py", "churn/demo/run.py", "churn/commands/api.py"}:
         assert "os.environ" not in text
         assert "getenv" not in text
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_messages_of_log_lines_are_constant(path: Path) -> None:
+    """What differs from line to line is in `extra`, where Sentry takes what it knows: messages go there whole."""
+    levels = {"debug", "info", "warning", "error", "exception", "critical"}
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in levels:
+            if isinstance(node.func.value, ast.Name) and node.func.value.id in {"logger", "access"}:
+                assert len(node.args) == 1
+                assert isinstance(node.args[0], ast.Constant), f"{path}:{node.lineno}"

@@ -1,13 +1,19 @@
 """Log lines: one a record, whatever is logged."""
 
+import gc
 import json
 import logging
 import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from churn.logs import LineFormatter, Sparing, start_logging
+from workers.scoring.transactions import LogError
 
 
 def line(message: str, **extra: object) -> str:
@@ -31,14 +37,32 @@ def test_line_is_one_line(message: str, value: str) -> None:
     assert (json.loads(quoted) if quoted.startswith('"') else quoted) == value
 
 
-def test_traceback_stays_in_the_line() -> None:
-    """A traceback is kept, on the same line."""
+def raised(error: Exception) -> Any:
+    """What is known of an error that was raised here."""
     try:
-        raise ValueError("broken")  # noqa: TRY301
-    except ValueError:
-        found = line("failed", exc_info=sys.exc_info())
+        raise error
+    except Exception:  # noqa: BLE001 - any that is given
+        return sys.exc_info()
+
+
+def test_traceback_stays_in_the_line_without_what_it_quotes() -> None:
+    """Where it happened and the type are kept, on the same line; what the error says only where nobody else wrote it."""
+    found = line("failed", name="workers.api.app", exc_info=raised(ValueError("canary")))
     assert len(found.splitlines()) == 1
-    assert "ValueError: broken" in found
+    assert " failed " in found
+    assert "in raised" in found
+    assert "ValueError: (message withheld)" in found
+    assert "canary" not in found
+    assert "Kafka: away" in line("failed", name="workers.api.app", exc_info=raised(LogError("Kafka: away")))
+
+
+def test_library_does_not_quote_an_error_in_its_message() -> None:
+    """asyncio writes arguments and errors into its messages; without an error they are as they are."""
+    message = "Exception in callback f('canary')"
+    found = line(message, name="asyncio", exc_info=raised(ValueError("canary")))
+    assert "canary" not in found
+    assert "an error in asyncio" in found
+    assert message in line(message, name="asyncio")
 
 
 def test_repeated_line_is_let_through_once_in_a_while() -> None:
@@ -54,15 +78,49 @@ def test_repeated_line_is_let_through_once_in_a_while() -> None:
     assert passes("refused after 7ms", 111.0)
 
 
-def test_start_logging_writes_to_standard_error() -> None:
-    """INFO and above go to standard error."""
-    root = logging.getLogger()
-    kafka = logging.getLogger("kafka")
+@pytest.fixture
+def _started(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    root, kafka = logging.getLogger(), logging.getLogger("kafka")
     before = root.handlers[:], root.level
+    for owner, hook in ((sys, "excepthook"), (sys, "unraisablehook"), (threading, "excepthook")):
+        monkeypatch.setattr(owner, hook, getattr(owner, hook))
     try:
         start_logging()
-        assert root.level == logging.INFO
-        assert isinstance(root.handlers[0].formatter, LineFormatter)
+        yield
     finally:
         root.handlers, root.level = before
         kafka.filters.clear()
+
+
+@pytest.mark.usefixtures("_started")
+def test_start_logging_writes_to_standard_error() -> None:
+    """INFO and above go to standard error."""
+    root = logging.getLogger()
+    assert root.level == logging.INFO
+    assert isinstance(root.handlers[0].formatter, LineFormatter)
+
+
+@pytest.mark.usefixtures("_started")
+def test_what_nobody_catches_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of the process, of a thread, and of what Python calls by itself; a thread that just ends is none."""
+    root = logging.getLogger()
+    root.handlers[0].setStream(sys.stderr)  # type: ignore[attr-defined] - of pytest, by now
+    sys.excepthook(*raised(ValueError("canary")))
+    for work in (lambda: int("canary"), lambda: sys.exit(1)):
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+    Fails()
+    gc.collect()
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(" ", 2)[1] for line in lines] == ["CRITICAL", "ERROR", "ERROR"]
+    assert ["ValueError: (message withheld)" in line for line in lines] == [True] * 3
+    assert "canary" not in "".join(lines)
+
+
+class Fails:
+    """Something that cannot be deleted."""
+
+    def __del__(self) -> None:
+        """Fail where nobody can catch it."""
+        raise ValueError("canary")
