@@ -154,5 +154,5 @@ def churn(tmp_path: Path) -> Churn:
 
 def clean_environment() -> dict[str, str]:
     """The environment without any setting of ours."""
-    ours = ("CHURN_", "KAFKA_", "REDIS_URL")
+    ours = ("CHURN_", "KAFKA_", "REDIS_URL", "SENTRY_DSN", "ALERT_URLS")
     return {name: value for name, value in os.environ.items() if not name.startswith(ours)}

@@ -44,10 +44,6 @@ class Admission(NamedTuple):
     origins: frozenset[str]
 
 
-class BrokenOffError(Exception):
-    """An answer of which the beginning was sent and the rest cannot be; it was logged."""
-
-
 class Api:
     """The application; `start` runs as long as it does."""
 
@@ -122,12 +118,12 @@ class Api:
             )  # fmt: skip
 
     async def _answer(self, request: Request, response: Response, send: Send, place: str) -> int:
-        """Send it all; returns the size of the body in bytes."""
+        """Send it all; returns the size of the body in bytes, 0 when it broke off."""
         try:
             return await _send(response, send, self._headers(request, response))
-        except Exception:
+        except Exception:  # the server would end the answer too, and log the error with all that it quotes
             logger.exception("an answer broke off", extra={"path": place, "request_id": request.id})
-        raise BrokenOffError  # so that the caller sees it; the server would log what was caught, and whole
+            return 0
 
     def _admit(self, request: Request, route: Route) -> Client:
         """Who asks; raises `ApiError` when they may not, or not now."""

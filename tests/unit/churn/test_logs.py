@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from churn.logs import LineFormatter, Sparing, start_logging
 from workers.scoring.transactions import LogError
 
+CANARY = "a canary".upper()  # not as it is in the code, which a traceback shows
+
 
 def line(message: str, **extra: object) -> str:
     """The line of one record."""
@@ -105,8 +107,8 @@ def test_what_nobody_catches_is_a_line(capsys: pytest.CaptureFixture[str]) -> No
     """Of the process, of a thread, and of what Python calls by itself; a thread that just ends is none."""
     root = logging.getLogger()
     root.handlers[0].setStream(sys.stderr)  # type: ignore[attr-defined] - of pytest, by now
-    sys.excepthook(*raised(ValueError("canary")))
-    for work in (lambda: int("canary"), lambda: sys.exit(1)):
+    sys.excepthook(*raised(ValueError(CANARY)))
+    for work in (lambda: int(CANARY), lambda: sys.exit(1)):
         thread = threading.Thread(target=work)
         thread.start()
         thread.join()
@@ -115,7 +117,7 @@ def test_what_nobody_catches_is_a_line(capsys: pytest.CaptureFixture[str]) -> No
     lines = capsys.readouterr().err.splitlines()
     assert [line.split(" ", 2)[1] for line in lines] == ["CRITICAL", "ERROR", "ERROR"]
     assert ["ValueError: (message withheld)" in line for line in lines] == [True] * 3
-    assert "canary" not in "".join(lines)
+    assert CANARY not in "".join(lines)
 
 
 class Fails:
@@ -123,4 +125,4 @@ class Fails:
 
     def __del__(self) -> None:
         """Fail where nobody can catch it."""
-        raise ValueError("canary")
+        raise ValueError(CANARY)
