@@ -90,5 +90,4 @@ def _thread_ends(ending: threading.ExceptHookArgs) -> None:
 
 
 def _nobody_to_tell(ending: "sys.UnraisableHookArgs") -> None:
-    if isinstance(error := ending.exc_value, Exception):
-        logger.error("an error came where nobody can catch it", exc_info=error)
+    logger.error("an error came where nobody can catch it", exc_info=ending.exc_value)

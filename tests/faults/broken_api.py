@@ -39,7 +39,7 @@ def looks(models: Models) -> None:
 
 
 if __name__ == "__main__":
-    batches.partition_of = partition
+    batches.partition_of = partition  # type: ignore[attr-defined]
     predict._row = row
-    Models._look = looks  # type: ignore[method-assign]
+    Models._look = looks  # type: ignore[method-assign,assignment]
     main()

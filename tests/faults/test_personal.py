@@ -1,4 +1,4 @@
-"""Row 28 of the matrix: personal data. Canaries go in wherever somebody can write; none is in what is told of faults."""
+"""Row 28 of the matrix: personal data. Canaries go in wherever somebody can write; none comes out."""
 
 import os
 import secrets
@@ -76,7 +76,7 @@ def test_row_28_personal_data_in_a_worker(site: Site, times: Times, sentry: Sent
     workers: list[FaultyWorker] = []
 
     def start(fault: Fault | None = None) -> FaultyWorker:
-        workers.append(site.start_worker(quick(fault), batch=500, measured=True, **settings(sentry)))
+        workers.append(site.start_worker(quick(fault), batch=500, measured=True, more=settings(sentry)))
         workers[-1].wait_for("partition started", times=PARTITIONS)
         return workers[-1]
 

@@ -1,7 +1,6 @@
 """`churn/sentry.py` with the real SDK, against a receiver that keeps what arrives."""
 
 import logging
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ import pytest
 import sentry_sdk
 
 from churn.errors import UserError
+from churn.logs import _thread_ends
 from churn.sentry import HEARTBEAT, Sentry, start_sentry
 from churn.settings import Settings
 from tests.integration.sentry_receiver import PROJECT, SentryReceiver, sentry_receiver
@@ -74,7 +74,7 @@ def test_one_fault_is_one_issue(receiver: SentryReceiver) -> None:
         extra = {"partition": partition, "offset": 100 * partition}
         logger.error("a state in Redis is damaged; making all anew", extra=extra)
         try:
-            raise KeyError(f"{CANARY}{partition}")
+            raise KeyError(f"{CANARY}{partition}")  # noqa: TRY301
         except KeyError:
             logger.exception("broken", extra=extra)
         sentry.flush()
@@ -171,11 +171,6 @@ def test_settings_of_the_sdk_ask_for_nothing_personal(receiver: SentryReceiver) 
 
 def test_an_error_in_a_thread_is_an_issue(receiver: SentryReceiver, monkeypatch: pytest.MonkeyPatch) -> None:
     """What nobody caught is logged, and so it is told."""
-    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
-    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
-    from churn.logs import _thread_ends  # noqa: PLC0415, PLC2701
-
     sentry = start(receiver)
     monkeypatch.setattr(threading, "excepthook", _thread_ends)
     thread = threading.Thread(target=lambda: int(CANARY))

@@ -77,7 +77,7 @@ def test_messages_of_log_lines_are_constant(path: Path) -> None:
     """What differs from line to line is in `extra`, where Sentry takes what it knows: messages go there whole."""
     levels = {"debug", "info", "warning", "error", "exception", "critical"}
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in levels:
-            if isinstance(node.func.value, ast.Name) and node.func.value.id in {"logger", "access"}:
-                assert len(node.args) == 1
-                assert isinstance(node.args[0], ast.Constant), f"{path}:{node.lineno}"
+        match node:
+            case ast.Call(ast.Attribute(ast.Name("logger" | "access"), level), arguments) if level in levels:
+                assert len(arguments) == 1
+                assert isinstance(arguments[0], ast.Constant), f"{path}:{node.lineno}"

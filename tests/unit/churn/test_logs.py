@@ -42,13 +42,13 @@ def test_line_is_one_line(message: str, value: str) -> None:
 def raised(error: Exception) -> Any:
     """What is known of an error that was raised here."""
     try:
-        raise error
+        raise error  # noqa: TRY301
     except Exception:  # noqa: BLE001 - any that is given
         return sys.exc_info()
 
 
 def test_traceback_stays_in_the_line_without_what_it_quotes() -> None:
-    """Where it happened and the type are kept, on the same line; what the error says only where nobody else wrote it."""
+    """Where it happened and the type are kept, on the same line; what it says only where we alone wrote it."""
     found = line("failed", name="workers.api.app", exc_info=raised(ValueError("canary")))
     assert len(found.splitlines()) == 1
     assert " failed " in found
@@ -59,7 +59,7 @@ def test_traceback_stays_in_the_line_without_what_it_quotes() -> None:
 
 
 def test_library_does_not_quote_an_error_in_its_message() -> None:
-    """asyncio writes arguments and errors into its messages; without an error they are as they are."""
+    """That of asyncio writes arguments and errors into its messages; without an error they are as they are."""
     message = "Exception in callback f('canary')"
     found = line(message, name="asyncio", exc_info=raised(ValueError("canary")))
     assert "canary" not in found
@@ -81,7 +81,7 @@ def test_repeated_line_is_let_through_once_in_a_while() -> None:
 
 
 @pytest.fixture
-def _started(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _started(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[None]:  # noqa: ARG001
     root, kafka = logging.getLogger(), logging.getLogger("kafka")
     before = root.handlers[:], root.level
     for owner, hook in ((sys, "excepthook"), (sys, "unraisablehook"), (threading, "excepthook")):
@@ -105,8 +105,6 @@ def test_start_logging_writes_to_standard_error() -> None:
 @pytest.mark.usefixtures("_started")
 def test_what_nobody_catches_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     """Of the process, of a thread, and of what Python calls by itself; a thread that just ends is none."""
-    root = logging.getLogger()
-    root.handlers[0].setStream(sys.stderr)  # type: ignore[attr-defined] - of pytest, by now
     sys.excepthook(*raised(ValueError(CANARY)))
     for work in (lambda: int(CANARY), lambda: sys.exit(1)):
         thread = threading.Thread(target=work)

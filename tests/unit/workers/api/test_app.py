@@ -58,7 +58,7 @@ def asked(path: str, *messages: dict[str, Any], log_access: bool = False) -> lis
     async def send(message: MutableMapping[str, Any]) -> None:
         sent.append(message)
 
-    scope = {"type": "http", "method": method, "path": path, "query_string": b"", "headers": []}
+    scope: dict[str, Any] = {"type": "http", "method": method, "path": path, "query_string": b"", "headers": []}
     asyncio.run(api(scope, receive, send))
     return sent
 
