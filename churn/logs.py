@@ -75,6 +75,7 @@ def start_logging() -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(LineFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.raiseExceptions = False  # a line that cannot be written would be printed, with the error that it is of
     sys.excepthook = _process_ends
     threading.excepthook = _thread_ends
     sys.unraisablehook = _nobody_to_tell

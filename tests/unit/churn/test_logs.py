@@ -81,11 +81,12 @@ def test_repeated_line_is_let_through_once_in_a_while() -> None:
 
 
 @pytest.fixture
-def _started(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[None]:  # noqa: ARG001
+def _started(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     root, kafka = logging.getLogger(), logging.getLogger("kafka")
     before = root.handlers[:], root.level
-    for owner, hook in ((sys, "excepthook"), (sys, "unraisablehook"), (threading, "excepthook")):
-        monkeypatch.setattr(owner, hook, getattr(owner, hook))
+    changed = ((sys, "excepthook"), (sys, "unraisablehook"), (threading, "excepthook"), (logging, "raiseExceptions"))
+    for owner, name in changed:
+        monkeypatch.setattr(owner, name, getattr(owner, name))
     try:
         start_logging()
         yield
@@ -105,6 +106,9 @@ def test_start_logging_writes_to_standard_error() -> None:
 @pytest.mark.usefixtures("_started")
 def test_what_nobody_catches_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     """Of the process, of a thread, and of what Python calls by itself; a thread that just ends is none."""
+    (handler,) = (h for h in logging.getLogger().handlers if isinstance(h.formatter, LineFormatter))
+    assert isinstance(handler, logging.StreamHandler)
+    handler.setStream(sys.stderr)  # pytest has another for each phase of a test
     sys.excepthook(*raised(ValueError(CANARY)))
     for work in (lambda: int(CANARY), lambda: sys.exit(1)):
         thread = threading.Thread(target=work)
@@ -116,6 +120,23 @@ def test_what_nobody_catches_is_a_line(capsys: pytest.CaptureFixture[str]) -> No
     assert [line.split(" ", 2)[1] for line in lines] == ["CRITICAL", "ERROR", "ERROR"]
     assert ["ValueError: (message withheld)" in line for line in lines] == [True] * 3
     assert CANARY not in "".join(lines)
+
+
+class Unsayable:
+    """Something that cannot be made a text."""
+
+    def __str__(self) -> str:
+        """Fail while a line is made."""
+        raise ValueError(CANARY)
+
+
+@pytest.mark.usefixtures("_started")
+def test_line_that_cannot_be_written_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    """Python would print in its place why, and with what."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler.formatter, LineFormatter):
+            handler.handle(logging.makeLogRecord({"msg": "x", "value": Unsayable()}))
+    assert not capsys.readouterr().err
 
 
 class Fails:
