@@ -50,6 +50,9 @@ bench: $(READY) ## worker loops of Faust and Quix Streams beside ours, in one ru
 bench-http: $(READY) ## the HTTP API under load, with FastAPI and MLServer beside it; needs wrk
 	$(BIN)/python -m tests.bench.http
 
+bench-telemetry: $(READY) ## what telemetry costs the scoring worker, in pairs of runs with it and without
+	$(BIN)/python -m tests.bench.telemetry
+
 lock: $(READY) ## write the lock files anew from pyproject.toml
 	$(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --python-version 3.11 pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --python-version 3.11 --extra local --extra dev pyproject.toml -o requirements-dev.lock
@@ -66,4 +69,4 @@ $(READY): requirements-dev.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.PHONY: help demo test soak test-unit test-faults test-faults-long test-faults-control lint format schemas fuzz bench bench-http lock setup clean
+.PHONY: help demo test soak test-unit test-faults test-faults-long test-faults-control lint format schemas fuzz bench bench-http bench-telemetry lock setup clean

@@ -16,6 +16,7 @@ from model.features import FEATURES
 from workers.api.health import HealthChecks
 from workers.api.openapi import openapi
 from workers.api.table import documented_routes
+from workers.metrics import METRICS
 
 DOCS = Path(__file__).parent.parent / "docs" / "reference"
 _NOTE = "<!-- Written by `make schemas`; change the code instead. -->\n"
@@ -44,6 +45,21 @@ def features_page() -> str:
         "(`refuse`)."
     )
     return f"{_NOTE}# Features\n\n{rule}\n\n{head}\n" + "\n".join(rows) + "\n"
+
+
+def metrics_page() -> str:
+    """Every metric of every process."""
+    rows = [
+        f"| `{m.name}` | {m.kind} | {', '.join(f'`{x}`' for x in m.labels)} | {', '.join(m.processes)} | {m.about} |"
+        for m in METRICS
+    ]
+    head = "| metric | kind | labels | processes | what it is |\n|---|---|---|---|---|"
+    where = (
+        "Declared once, in `workers/metrics.py`. A scoring worker shows them on `CHURN_METRICS_PORT`, to anybody; the\n"
+        "API on `/metrics`, to whoever has a key with the scope `admin`. Units are in the names; no customer's id\n"
+        "is in a label."
+    )
+    return f"{_NOTE}# Metrics\n\n{where}\n\n{head}\n" + "\n".join(rows) + "\n"
 
 
 def openapi_document() -> str:
@@ -81,7 +97,12 @@ def main() -> None:
 
 def pages() -> dict[str, str]:
     """Every page by its file name."""
-    return {"settings.md": settings_page(), "features.md": features_page(), "openapi.json": openapi_document()}
+    return {
+        "settings.md": settings_page(),
+        "features.md": features_page(),
+        "metrics.md": metrics_page(),
+        "openapi.json": openapi_document(),
+    }
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from schemas.cloudevents import to_ms
 from schemas.deadletters import Place
 
 
-class Moment(click.ParamType):
+class Moment(click.ParamType[int, str]):
     """A date or a date with a time, ISO 8601, UTC unless it says otherwise; as milliseconds since 1970."""
 
     name = "time"
@@ -25,7 +25,7 @@ class Moment(click.ParamType):
         return to_ms(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
-class PlaceName(click.ParamType):
+class PlaceName(click.ParamType[Place, str]):
     """The name of a dead letter."""
 
     name = "partition:offset"

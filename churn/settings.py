@@ -11,8 +11,8 @@ from churn.errors import UserError
 
 Money = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
-_SECRET = {"kafka_sasl_password", "redis_url", "api_key", "sentry_dsn", "alert_urls"}  # what is never shown
-_KNOWN_ELSEWHERE = {"REDIS_URL", "SENTRY_DSN", "ALERT_URLS"}
+_SECRET = {"kafka_sasl_password", "redis_url", "api_key", "sentry_dsn"}  # what is never shown
+_KNOWN_ELSEWHERE = {"REDIS_URL", "SENTRY_DSN"}
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 
 
@@ -104,30 +104,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=_variable):
     environment_name: Name = "production"
     # share of batches and requests whose times go to Sentry
     traces_share: Share = 0.0
-    # where alerts go: Apprise URLs, separated by blanks; critical=, warning=, oncall= or data= before one limits it
-    alert_urls: str = ""
-    # an alert that stays true is told again after this time
-    alert_reminder_s: Annotated[float, msgspec.Meta(ge=1, le=31_536_000)] = 86_400.0
-    # most messages to receivers within an hour; what is beyond is in `churn.alerts` and on the dashboard
-    alerts_per_hour: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 60
-    # where the runbook is that alerts link to
-    runbook_url: Name = "docs/runbook.md"
-    # topics that must not be quiet, and for how many seconds: topic=seconds, separated by blanks
-    silence: str = "customer.events=86400"
-    # a group of workers that has records to answer and commits nothing for this long stands still
-    stalled_s: Annotated[float, msgspec.Meta(ge=1, le=86_400)] = 30.0
-    # how often the monitor looks at the broker
-    monitor_every_s: Annotated[float, msgspec.Meta(ge=0.1, le=3600)] = 10.0
-    # where the monitor's dashboard is; anywhere but on this machine it insists on keys
-    monitor_host: Name = "127.0.0.1"
-    # port of the dashboard
-    monitor_port: Annotated[int, msgspec.Meta(ge=1, le=65_535)] = 8100
-    # where the monitor can be asked
-    monitor_url: Name = "http://127.0.0.1:8100"
-    # features and scores of this long are compared with the training data
-    drift_window_s: Annotated[float, msgspec.Meta(ge=1, le=31_536_000)] = 86_400.0
-    # a population stability index from which on a shift is worth an alert
-    drift_psi: Annotated[float, msgspec.Meta(ge=0.01, le=10)] = 0.2
     # what is lost when a customer leaves
     customer_value: Money = 500.0
     # of a discount, paid to everybody who takes it

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from model.curves import Curves
 from model.declaration import Feature
 from model.features import FEATURES
+from model.reference import Reference
 from schemas.errors import InvalidRecordError, decoded
 
 FORMAT = 1
@@ -96,14 +97,19 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 class _Parameters(msgspec.Struct, frozen=True):
     baseline: float
     curves: list[FeatureCurve]
+    reference: Reference = Reference()
 
 
 class Artifact(msgspec.Struct, frozen=True):
-    """A model: its manifest, the mean logit of its training customers, and a curve for each of its features."""
+    """A model: its manifest, the mean logit of its training customers, a curve for each of its features.
+
+    `reference` is what it saw in training.
+    """
 
     manifest: Manifest
     baseline: float
     curves: list[FeatureCurve]
+    reference: Reference = Reference()
 
     @property
     def features(self) -> list[Feature]:
@@ -118,7 +124,7 @@ def feature_hash(features: Sequence[Feature]) -> str:
 
 def save(artifact: Artifact, models: Path) -> Path:
     """Write the artifact to the folder `models`/<version>, whole or not at all, and return that folder."""
-    parameters = msgspec.json.encode(_Parameters(artifact.baseline, artifact.curves))
+    parameters = msgspec.json.encode(_Parameters(artifact.baseline, artifact.curves, artifact.reference))
     manifest = msgspec.structs.replace(artifact.manifest, parameters_sha256=hashlib.sha256(parameters).hexdigest())
     folder = models / manifest.version
     folder.mkdir(parents=True, exist_ok=True)
@@ -141,9 +147,11 @@ def load(folder: Path) -> Artifact:
         raise ModelError(f"{folder}: trained on features that are declared otherwise here; retrain it")
     if len(parameters.curves) != len(manifest.features):
         raise ModelError(f"{folder}: {len(parameters.curves)} curves for {len(manifest.features)} features")
+    if (referred := parameters.reference.features) and referred.keys() != set(manifest.features):
+        raise ModelError(f"{folder}: its reference is of other features than the model; expected the same")
     if not abs(parameters.baseline) + sum(curve.reach for curve in parameters.curves) <= MOST_LOG_ODDS:
         raise ModelError(f"{folder}: a score may be more than {MOST_LOG_ODDS:,.0f} log-odds; expected a few")
-    return Artifact(manifest, parameters.baseline, parameters.curves)
+    return Artifact(manifest, parameters.baseline, parameters.curves, parameters.reference)
 
 
 def newest(models: Path) -> Path:

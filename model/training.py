@@ -20,6 +20,7 @@ from sklearn.preprocessing import SplineTransformer, StandardScaler
 from model.artifact import Artifact, FeatureCurve, Manifest, feature_hash
 from model.declaration import Feature
 from model.metrics import metrics
+from model.reference import reference_of
 from model.table import TrainingTable
 from model.vector import MISSING
 
@@ -70,7 +71,8 @@ def train(
         penalty_c=float(pipeline[-1].C),
         training_metrics=metrics(churned, probabilities),
     )
-    return Artifact(manifest, baseline, curves), pipeline
+    reference = reference_of(manifest.features, inputs, probabilities)
+    return Artifact(manifest, baseline, curves, reference), pipeline
 
 
 def _fit(inputs: NDArray[np.float64], churned: NDArray[np.int8]) -> Pipeline:

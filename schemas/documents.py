@@ -9,14 +9,13 @@ from typing import Any
 
 import msgspec
 
-from schemas.alerts import AlertRecord
 from schemas.cloudevents import CloudEvent
 from schemas.deadletters import SCHEMA_VERSION, DeadLetterDecision, DeadLetterHeaders
 from schemas.events import EVENT_TYPES
 from schemas.outcomes import OutcomeObserved
 from schemas.scores import ChurnScored
 from schemas.telemetry import Telemetry
-from schemas.topics import ALERTS, DEAD_LETTERS, DECISIONS, EVENTS, OUTCOMES, SCORES, TELEMETRY, TOPICS
+from schemas.topics import DEAD_LETTERS, DECISIONS, EVENTS, OUTCOMES, SCORES, TELEMETRY, TOPICS
 
 FOLDER = Path(__file__).parent
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -26,7 +25,6 @@ MESSAGES: dict[str, type[msgspec.Struct]] = {
     "dead-letter-headers": DeadLetterHeaders,
     "dead-letter-decision": DeadLetterDecision,
     "telemetry": Telemetry,
-    "alert": AlertRecord,
 }
 
 
@@ -46,13 +44,12 @@ def asyncapi() -> dict[str, Any]:
         DEAD_LETTERS: ["dead-letter"],
         DECISIONS: ["dead-letter-decision"],
         TELEMETRY: ["telemetry"],
-        ALERTS: ["alert"],
     }
     messages: dict[str, Any] = {
         name: {"contentType": "application/cloudevents+json", "payload": schema}
         for name, schema in by_name.items() if name != "dead-letter-headers"
     }  # fmt: skip
-    for name in ("dead-letter-decision", "telemetry", "alert"):
+    for name in ("dead-letter-decision", "telemetry"):
         messages[name]["contentType"] = "application/json"
     messages["dead-letter"] = {
         "contentType": "application/octet-stream",
@@ -84,7 +81,6 @@ def asyncapi() -> dict[str, Any]:
                 ("send", DECISIONS),
                 ("receive", OUTCOMES),
                 ("send", TELEMETRY),
-                ("send", ALERTS),
             )
         },
         "components": {"messages": messages, "schemas": components},

@@ -8,7 +8,6 @@ DEAD_LETTERS = "customer.events.dlq"
 DECISIONS = "customer.events.dlq.decisions"
 OUTCOMES = "customer.outcomes"
 TELEMETRY = "churn.telemetry"
-ALERTS = "churn.alerts"
 
 _DAY_MS = 86_400_000
 
@@ -48,14 +47,7 @@ TOPICS = (
         partitions=1,
         config={"cleanup.policy": "compact,delete"},
     ),
-    # One partition each of what the monitor reads: volumes are small, and one monitor at a time sees all of it.
+    # One partition each: volumes are small, and whoever measures accuracy sees all of it.
     Topic(OUTCOMES, "who left and who stayed, keyed by customer id", 1200, partitions=1),
     Topic(TELEMETRY, "summaries of what each process did, every few seconds", 14, partitions=1),
-    Topic(
-        ALERTS,
-        "what was told to whom, keyed by kind and subject of the alert",
-        400,
-        partitions=1,
-        config={"cleanup.policy": "compact,delete"},
-    ),
 )

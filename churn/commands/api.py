@@ -9,6 +9,7 @@ import signal
 import socket
 import tempfile
 import time
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,18 @@ from churn.parts import feature_store, model_errors, scorer_of
 from churn.sentry import Sentry, check_sentry, start_sentry
 from churn.settings import Settings
 from model.artifact import newest
+from workers.api.app import Admission, Api, RequestCounts
+from workers.api.batches import Answering
+from workers.api.health import HealthChecks
 from workers.api.keys import Keys, KeysError
+from workers.api.messages import Limits
+from workers.api.models import Models
+from workers.api.rate import RateLimit
+from workers.api.table import all_routes
+from workers.api.telemetry import ApiTelemetry
+from workers.metrics import INFO, MODEL_INFO, Values
+from workers.telemetry.publisher import Publisher
+from workers.telemetry.summaries import Summaries, process_name
 
 logger = logging.getLogger(__name__)
 
@@ -91,21 +103,18 @@ def _started(settings: Settings, keys: Keys, folder: str, main: int) -> Any:
 def application(settings: Settings, keys: Keys, folder: str, main: int, sentry: Sentry) -> Any:
     """The application of one process that `main` has started; several share their counts by way of `folder`."""
     # Imported here, so that the library of the metrics finds its folder.
-    from workers.api.app import Admission, Api  # noqa: PLC0415
-    from workers.api.batches import Answering  # noqa: PLC0415
-    from workers.api.health import HealthChecks  # noqa: PLC0415
-    from workers.api.messages import Limits  # noqa: PLC0415
     from workers.api.metrics import Metrics  # noqa: PLC0415
-    from workers.api.models import Models  # noqa: PLC0415
-    from workers.api.rate import RateLimit  # noqa: PLC0415
-    from workers.api.table import all_routes  # noqa: PLC0415
 
+    release = version("churn")
     store = feature_store(settings)
     models = Models(lambda: newest(settings.models), lambda folder: scorer_of(folder, settings))
-    metrics = Metrics(folder if settings.api_processes > 1 else None)
-    answering = Answering(store, models, partitions=settings.partitions, clock_ms=lambda: time.time_ns() // 1_000_000)
+    metrics = Metrics(folder if settings.api_processes > 1 else None, lambda: _what_runs(models, release))
+    telemetry = _telemetry(settings, metrics)
+    answering = Answering(
+        store, models, partitions=settings.partitions, clock_ms=lambda: time.time_ns() // 1_000_000, counts=telemetry
+    )
     health = HealthChecks(store, metrics.text)
-    routes = all_routes(answering, models, health, version("churn"), settings.api_batch_rows)
+    routes = all_routes(answering, models, health, release, settings.api_batch_rows)
     admission = Admission(
         keys,
         RateLimit(settings.api_rate_per_s, time.monotonic),
@@ -117,11 +126,27 @@ def application(settings: Settings, keys: Keys, folder: str, main: int, sentry: 
 
     async def run() -> None:
         try:
-            await asyncio.gather(models.watch(), _end_with(main))
+            await asyncio.gather(models.watch(), _end_with(main), *([telemetry.run()] if telemetry else []))
         finally:
             sentry.flush()  # the server ends its processes without Python's exit handlers
 
-    return Api(routes, admission, metrics, start=run, log_access=settings.api_access_log, trace=sentry.trace)
+    counts = telemetry or metrics
+    return Api(routes, admission, counts, start=run, log_access=settings.api_access_log, trace=sentry.trace)
+
+
+def _telemetry(settings: Settings, requests: RequestCounts) -> ApiTelemetry | None:
+    """What tells of this process; an API whose settings name no broker tells nobody."""
+    if not (settings.telemetry_every_s and settings.kafka_bootstrap_servers):
+        return None
+    summaries = Summaries(process_name(), "api", lambda: datetime.now(UTC))
+    return ApiTelemetry(summaries, Publisher(settings.librdkafka()), settings.telemetry_every_s, requests)
+
+
+def _what_runs(models: Models, release: str) -> list[Values]:
+    return [
+        Values(INFO, {("api", release): 1}),
+        Values(MODEL_INFO, {(models.scorer.artifact.manifest.version,): 1}),
+    ]
 
 
 async def _end_with(main: int) -> None:

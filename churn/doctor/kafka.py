@@ -7,10 +7,16 @@ from churn.doctor.finding import Finding, counted, duration, failed, ok, skipped
 from churn.errors import UserError
 from churn.parts import kafka_admin
 from churn.settings import Settings
-from schemas.topics import DEAD_LETTERS, EVENTS, SCORES
+from schemas.topics import DEAD_LETTERS, EVENTS, SCORES, TELEMETRY
 from workers.admin import Bounds, BrokerError, Described, LoginError, TopicState
 
-NEEDED = ((EVENTS, "READ"), (EVENTS, "WRITE"), (SCORES, "WRITE"), (DEAD_LETTERS, "WRITE"))
+NEEDED = (
+    (EVENTS, "READ"),
+    (EVENTS, "WRITE"),
+    (SCORES, "WRITE"),
+    (DEAD_LETTERS, "WRITE"),
+    (TELEMETRY, "WRITE"),
+)
 
 
 def brokers(settings: Settings) -> Finding:

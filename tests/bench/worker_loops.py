@@ -17,7 +17,7 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import chain, cycle
@@ -155,21 +155,25 @@ class Bench:
 
     def run(self, pythons: Mapping[str | None, str]) -> list[list[Result]]:
         """Every loop's result in every round, ours last; `pythons` by virtual environment. Raises `FailedError`."""
-        with self._step("Training a model on recorded customers"):
-            dataset = load(IRANIAN_FILE)
-            self._train(dataset)
         with self._step(f"Loading {CUSTOMERS:,} customers and {PEER_EVENTS:,} events for the peers"):
             self._end("job.py", [sys.executable, "job.py", str(PEER_EVENTS)], self._environment, HERE / "peers")
-        with self._step(f"Loading {CUSTOMERS:,} customers for ours"):
-            config = {"bootstrap.servers": self._kafka}
-            KafkaAdmin(config, partitions=PARTITIONS, replication=1).create_missing()
-            self._load_customers(dataset)
+        self.prepare_ours()
         rounds = []
         for number in range(1, ROUNDS + 1):
             self._round = f"{number}/{ROUNDS} "
             peers = [self._peer(peer, pythons[peer.venv]) for peer in PEERS]
-            rounds.append([*filter(None, peers), self._ours(number)])
+            rounds.append([*filter(None, peers), self.ours(number)])
         return rounds
+
+    def prepare_ours(self) -> None:
+        """A model, the topics, and what is known of the customers."""
+        with self._step("Training a model on recorded customers"):
+            dataset = load(IRANIAN_FILE)
+            self._train(dataset)
+        with self._step(f"Loading {CUSTOMERS:,} customers for ours"):
+            config = {"bootstrap.servers": self._kafka}
+            KafkaAdmin(config, partitions=PARTITIONS, replication=1).create_missing()
+            self._load_customers(dataset)
 
     def _peer(self, peer: Peer, python: str) -> Result | None:
         """Run a peer; None when it did not do its job in time."""
@@ -220,19 +224,19 @@ class Bench:
 
         publish(self._kafka, map(event, range(OUR_EVENTS)))
 
-    def _ours(self, number: int) -> Result:
-        """Publish the events of a round and run `churn score` until everything is answered.
+    def ours(self, number: int, **more: str) -> Result:
+        """Publish the events of a round and run `churn score`, with `more` in its environment, until all is answered.
 
         The clock runs from its first answer to its last. Part of the first batch's work is done before, so none of it
         is counted.
         """
         samples: list[tuple[float, float | None]] = []
-        log = self._log(OURS)
+        log, environment = self._log(OURS), self._our_environment | more
         with self._step(f"Loading {OUR_EVENTS:,} events for ours"):
             self._load_events(number)
         with (
             self._step(OURS) as says,
-            process_of([sys.executable, "-m", "churn", "score"], self._our_environment, ROOT, log, LIMIT_S) as process,
+            process_of([sys.executable, "-m", "churn", "score"], environment, ROOT, log, LIMIT_S) as process,
         ):
             while (said := _last_progress(log)).get("events", 0) < OUR_EVENTS:
                 samples.append((time.time(), _cpu_s(process.pid)))
@@ -305,6 +309,14 @@ def _measured(console: Console) -> tuple[Stack, list[list[Result]]]:
     def tell(sentence: str) -> None:
         console.print(sentence, highlight=False)
 
+    with site(console, tell) as (folder, stack, progress):
+        pythons = {None: sys.executable} | {name: python_of(name, tell) for name in ("faust", "quix")}
+        return stack, Bench(folder, stack, progress).run(pythons)
+
+
+@contextmanager
+def site(console: Console, tell: Callable[[str], None]) -> Iterator[tuple[Path, Stack, Progress]]:
+    """A folder that is empty, a Kafka and a Redis that are there for this run only, and where to show what goes on."""
     settings = Settings.load()
     # A container's port forwarding would take CPU time from what is measured, the more the faster a loop is.
     docker = settings.docker and not has_redis()
@@ -317,8 +329,7 @@ def _measured(console: Console) -> tuple[Stack, list[list[Result]]]:
     ):
         for old in (*folder.glob("*.log"), folder / "models", folder / "faust"):
             shutil.rmtree(old) if old.is_dir() else old.unlink(missing_ok=True)
-        pythons = {None: sys.executable} | {name: python_of(name, tell) for name in ("faust", "quix")}
-        return stack, Bench(folder, stack, progress).run(pythons)
+        yield folder, stack, progress
 
 
 def _report(stack: Stack, rounds: list[list[Result]], load_average: float) -> Report:

@@ -23,7 +23,7 @@ from tests.fuzz.targets import all_targets
 COLUMNS = (TextColumn("fuzz"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
 
 
-class _SeedType(click.ParamType):
+class _SeedType(click.ParamType[tuple[int, int]]):
     """A seed, or SEED:ROUND to go on from there."""
 
     name = "seed[:round]"

@@ -13,6 +13,7 @@ from schemas.deadletters import DeadLetterHeaders
 from schemas.scores import ChurnScored, FeatureValue, decode_score, result_id
 from schemas.topics import DEAD_LETTERS, EVENTS, SCORES
 from tests.fuzz.model import NOW, SCORER
+from workers.scoring.account import Account
 from workers.scoring.batch import Outcome, Rules, decode, fold_and_ask
 from workers.scoring.outputs import outputs
 from workers.scoring.records import Record
@@ -36,15 +37,15 @@ def settle(records: Sequence[Record], stored: Mapping[str, bytes] | None = None,
     known = stored or {}
     states = {customer: decode_state(known[customer]) for customer in decoded.customers if customer in known}
     outcome = fold_and_ask(decoded.accepted, states, scorer, RULES, 0)
-    counts: Counter[str] = Counter()
-    published = list(outputs(decoded.letters, [outcome], scorer, NOW, counts))
-    assert counts.total() == len(published)
+    account = Account(scorer, NOW)
+    published = list(outputs(decoded.letters, [outcome], account))
+    assert account.counts.total() == len(published)
     check_each_once(records, published, outcome)
     for output in published:
         check(output)
     after = {customer: encode_state(state) for customer, state in outcome.states.items()}
     assert all(decode_state(after[customer]) == state for customer, state in outcome.states.items())
-    return Settled(published, counts, after)
+    return Settled(published, account.counts, after)
 
 
 def check_each_once(records: Sequence[Record], published: Sequence[Output], outcome: Outcome) -> None:

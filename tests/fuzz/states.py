@@ -1,6 +1,5 @@
 """States of made-up customers, and what everybody does with a state that was read from Redis."""
 
-from collections import Counter
 from datetime import timedelta
 from functools import cache
 from typing import Any
@@ -13,6 +12,7 @@ from schemas import events
 from schemas.cloudevents import to_ms
 from tests.fuzz.model import NOW, SCORER
 from tests.fuzz.settle import RULES, check
+from workers.scoring.account import Account
 from workers.scoring.batch import Accepted, fold_and_ask
 from workers.scoring.outputs import outputs
 from workers.scoring.records import Record
@@ -86,6 +86,6 @@ def use_state(stored: bytes) -> str:
     except DamagedStateError:
         return "damaged"
     SCORER.answer([Question(later, "later")], NOW)
-    for output in outputs([], [outcome], SCORER, NOW, Counter()):
+    for output in outputs([], [outcome], Account(SCORER, NOW)):
         check(output)
     return "accepted"

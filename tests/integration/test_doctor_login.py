@@ -18,7 +18,7 @@ from confluent_kafka.admin import (
 from churn.stack.kafka import LocalKafka
 from churn.stack.ports import free_port
 from model.artifact import save
-from schemas.topics import DEAD_LETTERS, EVENTS, SCORES
+from schemas.topics import DEAD_LETTERS, EVENTS, SCORES, TELEMETRY
 from tests.conftest import Churn
 from tests.integration.test_doctor import examined, statuses
 from tests.unit.model.test_training import ARTIFACT
@@ -31,6 +31,7 @@ WORKER = [  # what the page on production says that a worker needs
     (TOPIC, EVENTS, AclOperation.WRITE),
     (TOPIC, SCORES, AclOperation.WRITE),
     (TOPIC, DEAD_LETTERS, AclOperation.WRITE),
+    (TOPIC, TELEMETRY, AclOperation.WRITE),
     (GROUP, "churn-score", AclOperation.READ),
     (ID, "churn-score-", AclOperation.WRITE),
 ]
@@ -120,7 +121,8 @@ def test_user_without_permissions(churn: Churn, worker: dict[str, str]) -> None:
     said = examined(churn, worker, healthy=False)
     assert statuses(said, "failed") == ["permissions", "group", "states"]
     found = said["permissions"].found
-    for denied in (f"read {EVENTS}", f"write {EVENTS}", f"write {SCORES}", f"write {DEAD_LETTERS}", "read the group",
+    for denied in (f"read {EVENTS}", f"write {EVENTS}", f"write {SCORES}", f"write {DEAD_LETTERS}",
+                   f"write {TELEMETRY}", "read the group",
                    "have transactions with ids that begin with churn-score-"):  # fmt: skip
         assert denied in found
     assert "User:worker" in said["permissions"].remedies
@@ -135,7 +137,8 @@ def test_user_that_may_only_look(churn: Churn, worker: dict[str, str], broker: t
     said = examined(churn, worker, healthy=False)
     assert statuses(said, "failed") == ["permissions"]
     assert said["permissions"].found == (
-        f"not possible: read {EVENTS}, write {EVENTS}, write {SCORES}, write {DEAD_LETTERS}, read the group churn-score"
+        f"not possible: read {EVENTS}, write {EVENTS}, write {SCORES}, write {DEAD_LETTERS}, write {TELEMETRY}, "
+        "read the group churn-score"
     )
 
 

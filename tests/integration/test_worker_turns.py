@@ -29,7 +29,7 @@ def worker(stack: Stack, topics: None, redis: Any) -> Iterator[ScoringWorker]:  
     with closing(FeatureStore(stack.redis.address, ttl_days=1, timeout_s=1.0)) as store:
         store.connect()
         one = ScoringWorker(
-            log, store, SCORER, Rules(PARTITIONS, 0), batch_records=100, progress=Progress()
+            log, store, SCORER, Rules(PARTITIONS, 0), batch_records=100, watchers=[Progress()]
         )  # fmt: skip
         with closing(one._log):
             one._log.subscribe()

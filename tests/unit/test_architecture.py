@@ -20,6 +20,7 @@ BEHIND = {
         "workers/scoring/transactions.py",
         "workers/admin.py",
         "workers/deadletters.py",
+        "workers/telemetry/publisher.py",
         "churn/demo/reader.py",
         "churn/stack/ready.py",
         "churn/stack/kafka.py",
@@ -30,7 +31,7 @@ BEHIND = {
     "testcontainers": {"churn/stack/"},
     "httpx": {"producers/predictions.py"},
     "granian": {"churn/commands/api.py"},
-    "prometheus_client": {"workers/api/metrics.py"},
+    "prometheus_client": {"workers/api/metrics.py", "workers/exposition.py"},
     "jinja2": {"workers/api/pages.py"},
     "sentry_sdk": {"churn/sentry.py"},
 }

@@ -8,11 +8,10 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from itertools import count
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from workers.api.keys import ANYBODY, Client, Keys
 from workers.api.messages import Limits, Receive, Request, Response, Scope, Send, answer
-from workers.api.metrics import Metrics
 from workers.api.problems import CONTENT_TYPE, ApiError, Header
 from workers.api.rate import RateLimit
 from workers.api.routes import Route, Router
@@ -44,6 +43,13 @@ class Admission(NamedTuple):
     origins: frozenset[str]
 
 
+class RequestCounts(Protocol):
+    """Where requests are counted."""
+
+    def count(self, path: str, status: int, took_s: float) -> None:
+        """Count one request, by the path of its route."""
+
+
 class Api:
     """The application; `start` runs as long as it does."""
 
@@ -51,7 +57,7 @@ class Api:
         self,
         routes: Sequence[Route],
         admission: Admission,
-        metrics: Metrics,
+        metrics: RequestCounts,
         *,
         start: Callable[[], Awaitable[None]],
         log_access: bool,

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from model.scoring import Question, Scorer
 from model.state import CustomerState, DamagedStateError
@@ -89,11 +89,35 @@ class Batches(Generic[_Ask]):
             return [error] * len(asks)
 
 
+class AnswerCounts(Protocol):
+    """Where answers are counted."""
+
+    def answered(self, scorer: Scorer, scores: Sequence[Score]) -> None:
+        """Count answers of one moment."""
+
+    def trouble(self, what: str) -> None:
+        """Count that a service, such as "redis", did not answer."""
+
+
+class Uncounted:
+    """Counts nothing."""
+
+    def answered(self, scorer: Scorer, scores: Sequence[Score]) -> None:
+        """Forget it."""
+
+    def trouble(self, what: str) -> None:
+        """Forget it."""
+
+
 class Answering:
     """Scores customers by id, from the feature store, and by features, without it."""
 
-    def __init__(self, store: FeatureStore, models: Models, *, partitions: int, clock_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, store: FeatureStore, models: Models, *, partitions: int, clock_ms: Callable[[], int],
+        counts: AnswerCounts | None = None,
+    ) -> None:  # fmt: skip
         self._store, self._models = store, models
+        self._counts = counts or Uncounted()
         self._partitions, self._clock_ms = partitions, clock_ms
         self._reader = ThreadPoolExecutor(1, "redis")
         self.customers = Batches[ByCustomer](self._by_customer)
@@ -105,6 +129,7 @@ class Answering:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._reader, self._store.states, places)
         except StoreUnavailableError as error:
+            self._counts.trouble("redis")
             raise unavailable(str(error), RETRY_AFTER_S) from None
 
     def reading(
@@ -139,7 +164,9 @@ class Answering:
                 asked.append(i)
             except ApiError as error:
                 results[i] = error
-        for i, score in zip(asked, scorer.answer(questions, self._now()), strict=True):
+        scores = scorer.answer(questions, self._now())
+        self._counts.answered(scorer, scores)
+        for i, score in zip(asked, scores, strict=True):
             results[i] = Answer(score, scorer)
         return [result for result in results if result]
 
@@ -148,7 +175,9 @@ class Answering:
         now_ms = self._clock_ms()
         questions = [Question((now_ms,), ask.request_id, _missing(ask.features, scorer)) for ask in asks]
         matrix = given(scorer.features, [ask.features for ask in asks])
-        return [Answer(score, scorer) for score in scorer.answer_given(matrix, questions, self._now())]
+        scores = scorer.answer_given(matrix, questions, self._now())
+        self._counts.answered(scorer, scores)
+        return [Answer(score, scorer) for score in scores]
 
     def _now(self) -> datetime:
         return from_ms(self._clock_ms())

@@ -1,27 +1,28 @@
-"""What the API counts for Prometheus, in one place: names, units and labels."""
+"""What the API counts for Prometheus, as `workers/metrics.py` declares it."""
 
 from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
-LATENCY_BUCKETS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+from workers.exposition import Exposition
+from workers.metrics import REQUEST_SECONDS, REQUESTS, Read
 
 
 class Metrics:
-    """The counts of this process; of all of them when they share a folder, which PROMETHEUS_MULTIPROC_DIR names."""
+    """The counts of this process; of all of them when they share a folder, which PROMETHEUS_MULTIPROC_DIR names.
 
-    def __init__(self, folder: str | None) -> None:
+    `read` gives what else there is to show, as it is in the process that is asked.
+    """
+
+    def __init__(self, folder: str | None, read: Read = tuple) -> None:
         self._registry = CollectorRegistry()
-        self._folder = folder
-        # The path is the route's, with {id} in it: no customer's id is in a label.
-        self._requests = Counter(
-            "churn_http_requests_total", "HTTP requests by path and status", ["path", "status"], registry=self._registry
-        )
+        self._folder, self._others = folder, Exposition(read)
+        counts, seconds = REQUESTS, REQUEST_SECONDS
+        self._requests = Counter(counts.name, counts.about, counts.labels, registry=self._registry)
         self._seconds = Histogram(
-            "churn_http_request_seconds", "Seconds from the request's headers to the end of the answer", ["path"],
-            buckets=LATENCY_BUCKETS_S, registry=self._registry,
-        )  # fmt: skip
+            seconds.name, seconds.about, seconds.labels, buckets=seconds.buckets, registry=self._registry
+        )
         self._of = cache(self._labelled)  # to find them anew takes longer than to count
 
     def count(self, path: str, status: int, took_s: float) -> None:
@@ -35,8 +36,10 @@ class Metrics:
 
     def text(self) -> bytes:
         """Everything in Prometheus' text format."""
-        registry = self._registry
+        registry = CollectorRegistry()
+        registry.register(self._others)
         if self._folder:
-            registry = CollectorRegistry()
             MultiProcessCollector(registry, path=self._folder)  # type: ignore[no-untyped-call]
+        else:
+            registry.register(self._registry)
         return generate_latest(registry)

@@ -1,14 +1,12 @@
 """The records to publish for a batch: answers, dead letters, and events to be sent on to their customer's partition."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from itertools import chain
 
-from model.scoring import Scorer
 from schemas.deadletters import dead_letter_headers
 from schemas.scores import ChurnScored, encode_into, result_id
 from schemas.topics import DEAD_LETTERS, EVENTS, SCORES
+from workers.scoring.account import Account
 from workers.scoring.batch import Letter, Outcome
 from workers.scoring.records import LARGEST_BYTES
 from workers.scoring.transactions import Output
@@ -20,24 +18,25 @@ CHUNK = 250
 LARGEST_KEY_BYTES = 10_000  # of a dead letter for a record that is too large
 
 
-def outputs(
-    letters: Sequence[Letter], outcomes: Sequence[Outcome], scorer: Scorer, now: datetime, counts: Counter[str]
-) -> Iterator[Output]:
-    """Make the records one after the other, and count them in `counts` by what they are."""
+def outputs(letters: Sequence[Letter], outcomes: Sequence[Outcome], account: Account) -> Iterator[Output]:
+    """Make the records one after the other, and note in `account` what they come to."""
+    account.letters = letters
     for letter in letters:
-        counts["dead-letter"] += 1
+        account.counts["dead-letter"] += 1
         yield _dead_letter(letter)
     for record in chain.from_iterable(outcome.astray for outcome in outcomes):
-        counts["sent-on"] += 1
+        account.counts["sent-on"] += 1
         yield Output(EVENTS, record.key, record.value, record.headers)
-    asked = list(chain.from_iterable(outcome.asked for outcome in outcomes))
+    asked = account.asked = list(chain.from_iterable(outcome.asked for outcome in outcomes))
     questions = list(chain.from_iterable(outcome.questions for outcome in outcomes))
-    buffer = bytearray()
+    buffer, now, scorer = bytearray(), account.now, account.scorer
     for start in range(0, len(asked), CHUNK):
-        answers = scorer.answer(questions[start : start + CHUNK], now)
+        some = questions[start : start + CHUNK]
+        matrix = scorer.vectorizer.matrix([question.reading for question in some])
+        answers = scorer.answer_given(matrix, some, now)
+        account.add(matrix, answers)
         for item, answer in zip(asked[start : start + CHUNK], answers, strict=True):
             record = item.record
-            counts[answer.status] += 1
             message = ChurnScored(
                 id=result_id(EVENTS, record.partition, record.offset),
                 source=SOURCE,

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from workers.scoring.account import Account
 from workers.scoring.alarm import DeadLetterAlarm
 
 logger = logging.getLogger(__name__)
@@ -32,15 +33,12 @@ class Progress:
         self._reported_s = clock()
         self._reported_total = 0
 
-    def count(self, counts: Counter[str], error_classes: Counter[str]) -> None:
-        """Add a batch's records by what they are: scored, could-not-compute, dead-letter, sent-on.
+    def count(self, account: Account) -> None:
+        """Add a batch's records by what they are: scored, could-not-compute, dead-letter, sent-on."""
+        self.counts += account.counts
+        self._alarm.count(account.error_classes)
 
-        `error_classes` says what is wrong with the dead letters.
-        """
-        self.counts += counts
-        self._alarm.count(error_classes)
-
-    def report(self, positions: Mapping[int, int], lag: Callable[[Mapping[int, int]], int], *, well: bool) -> None:
+    def report(self, positions: Mapping[int, int], lag: Callable[[Mapping[int, int]], int], trouble: str) -> None:
         """Write the line if a second has passed since the last; `positions` are the next offsets by partition."""
         self._alarm.check()
         now_s = self._clock()
@@ -61,5 +59,5 @@ class Progress:
             },
         )
         self._reported_s, self._reported_total = now_s, total
-        if self._heartbeat and well:
+        if self._heartbeat and not trouble:
             self._heartbeat.touch()

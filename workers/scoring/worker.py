@@ -7,8 +7,8 @@ transaction, a Redis that was away or has lost data, another worker that believe
 """
 
 import logging
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
@@ -18,10 +18,10 @@ import msgspec
 from model.scoring import Scorer
 from model.state import DamagedStateError
 from workers.failpoints import reach
+from workers.scoring.account import Account, Watcher
 from workers.scoring.batch import Letter, Outcome, Rules, decode, fold_and_ask
 from workers.scoring.log import Bounds, Log
 from workers.scoring.outputs import outputs
-from workers.scoring.progress import Progress
 from workers.scoring.records import Record
 from workers.scoring.transactions import LogError
 from workers.store import FeatureStore, StoreUnavailableError
@@ -54,12 +54,12 @@ class ScoringWorker:
 
     def __init__(
         self, log: Callable[..., Log], store: FeatureStore, scorer: Scorer, rules: Rules, *, batch_records: int,
-        progress: Progress, trace: Trace = untraced,
+        watchers: Sequence[Watcher], trace: Trace = untraced,
     ) -> None:  # fmt: skip
         self._log = log(gained=self._gained, lost=self._lost)
         self._store, self._scorer, self._rules = store, scorer, rules
         self._batch_records = batch_records
-        self._progress, self._trace = progress, trace
+        self._watchers, self._trace = watchers, trace
         self._owned: dict[int, Owned] = {}
         self._unsynchronised: set[int] = set()
         self._stopping = False
@@ -89,6 +89,7 @@ class ScoringWorker:
 
     def _turn(self) -> None:
         self._hand = {}
+        trouble = ""
         try:
             records = self._log.poll(self._batch_records)
             self._synchronise()
@@ -101,13 +102,15 @@ class ScoringWorker:
             if not self._troubled:
                 logger.warning("going back to the committed offsets", extra={"error": str(error)})
             self._troubled = True
+            trouble = "kafka" if isinstance(error, LogError) else "redis"
             self._forsake(list(self._owned))
         else:
             if self._troubled:
                 logger.info("working again")
             self._troubled = False
         positions = {partition: owned.position for partition, owned in self._owned.items()}
-        self._progress.report(positions, self._log.lag, well=not self._troubled)
+        for watcher in self._watchers:
+            watcher.report(positions, self._log.lag, trouble)
 
     def _verify(self) -> None:
         """While there is nothing to do, notice a Redis that lost data: others read the states too."""
@@ -148,11 +151,13 @@ class ScoringWorker:
 
     def _publish(self, batches: list[Batch], ends: dict[int, int]) -> None:
         """Publish everything there is to say about the batches, with the offsets that are then answered."""
-        counts: Counter[str] = Counter()
+        account = Account(self._scorer, datetime.now(UTC))
         letters = list(chain.from_iterable(batch.letters for batch in batches))
         outcomes = [batch.outcome for batch in batches]
-        self._log.publish(outputs(letters, outcomes, self._scorer, datetime.now(UTC), counts), ends)
-        self._progress.count(counts, Counter(letter.error.error_class for letter in letters))
+        self._log.publish(outputs(letters, outcomes, account), ends)
+        account.committed_ms = time.time_ns() // 1_000_000
+        for watcher in self._watchers:
+            watcher.count(account)
 
     def _apply(self, batch: Batch) -> None:
         """Write what was published; a refusal means that another writer, or a Redis that lost data, came between."""

@@ -6,12 +6,12 @@ import pytest
 
 from churn.doctor.finding import warning
 from churn.doctor.kafka import judged_group, judged_permissions, judged_topics, lag
-from schemas.topics import DEAD_LETTERS, EVENTS, SCORES
+from schemas.topics import DEAD_LETTERS, EVENTS, SCORES, TELEMETRY
 from workers.admin import Bounds, Described, TopicState
 
 ALL = frozenset({"READ", "WRITE", "DESCRIBE"})
 WELL = TopicState(partitions=6, copies=3, under_replicated=0, offline=0, allowed=ALL)
-NEEDED = {EVENTS: WELL, SCORES: WELL, DEAD_LETTERS: WELL}
+NEEDED = {EVENTS: WELL, SCORES: WELL, DEAD_LETTERS: WELL, TELEMETRY: WELL}
 
 
 def test_topics_as_declared() -> None:

@@ -1,6 +1,5 @@
 """What a partition's records come to does not depend on how they are cut into batches, nor on who folds them."""
 
-from collections import Counter
 from datetime import datetime, timedelta, timezone
 from itertools import pairwise
 from typing import Any
@@ -15,6 +14,7 @@ from schemas.events import Call, CallStarted, Charge, ChargeBilled, CustomerRegi
 from schemas.partitioning import partition_of
 from tests.unit.model.test_scoring import SCORER
 from tests.unit.model.test_state import NOW
+from workers.scoring.account import Account
 from workers.scoring.batch import Outcome, Rules, decode, fold_and_ask
 from workers.scoring.outputs import outputs
 from workers.scoring.records import LARGEST_BYTES, LARGEST_EVENT_BYTES, Record
@@ -131,12 +131,12 @@ def test_record_that_is_too_large_becomes_a_letter_that_is_not() -> None:
     huge = Record(0, 1, b"k" * 2_000_000, b"x" * 5_000_000, 0, [("h", b"x" * 5_000_000)])
     decoded = decode([at_limit, huge])
     assert [letter.error.error_class for letter in decoded.letters] == ["undecodable", "too-large"]
-    counts: Counter[str] = Counter()
-    whole, cut = outputs(decoded.letters, [], SCORER, NOW, counts)
+    account = Account(SCORER, NOW)
+    whole, cut = outputs(decoded.letters, [], account)
     assert (whole.key, whole.value) == (at_limit.key, at_limit.value)
     assert len(cut.key or b"") + len(cut.value or b"") < 2_000_000
     assert [name for name, _ in cut.headers or [] if not name.startswith("churn-dead-letter-")] == []
-    assert counts == {"dead-letter": 2}
+    assert account.counts == {"dead-letter": 2}
 
 
 def test_event_that_could_not_be_sent_on_is_too_large() -> None:
@@ -146,7 +146,7 @@ def test_event_that_could_not_be_sent_on_is_too_large() -> None:
     decoded = decode([Record(0, n, b"a", one, 0, []) for n, one in enumerate((fits, large))])
     assert [item.record.value for item in decoded.accepted] == [fits]
     assert [letter.error.error_class for letter in decoded.letters] == ["too-large"]
-    assert [letter.value for letter in outputs(decoded.letters, [], SCORER, NOW, Counter())] == [large]
+    assert [letter.value for letter in outputs(decoded.letters, [], Account(SCORER, NOW))] == [large]
 
 
 def test_record_that_cannot_be_unpacked_becomes_a_letter() -> None:

@@ -1,0 +1,1 @@
+"""What a process tells `churn.telemetry` of itself: counted, summed up within each hour, published on the side."""
