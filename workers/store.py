@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 
 from redis import Redis, RedisCluster, RedisError
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisClusterException
+from redis.exceptions import ConnectionError as AwayError
+from redis.exceptions import OutOfMemoryError, ReadOnlyError, RedisClusterException
+from redis.exceptions import TimeoutError as SlowError
 from redis.retry import Retry
 
 from model.state import LAYOUT, CustomerState, DamagedStateError, decode_state, encode_state
@@ -36,6 +38,8 @@ return 1
 OFFSET_DIGITS = len(str(2**63 - 1))
 _NO_STRING = "a key holds something that is not a string"
 _AWAY = (RedisError, RedisClusterException)
+# Of the others Redis may quote the command, and with it a customer's id: "unknown command, with args beginning with".
+_QUOTES_NOTHING = (AwayError, SlowError, OutOfMemoryError, ReadOnlyError, RedisClusterException)
 
 
 class StoreUnavailableError(Exception):
@@ -141,7 +145,9 @@ def _state(value: bytes | None) -> CustomerState | DamagedStateError | None:
 
 
 def _said(error: Exception) -> str:
-    return f"Redis: {error or type(error).__name__}"
+    # Of a pipeline, redis-py itself quotes the command: "Command # 1 (MGET ...) of pipeline caused error: ...".
+    said = str(error).rpartition("caused error: ")[2] if isinstance(error, _QUOTES_NOTHING) else ""
+    return f"Redis: {said or type(error).__name__}"
 
 
 def _applied(offset: int) -> str:

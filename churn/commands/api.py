@@ -23,6 +23,7 @@ from churn.access import allowed_keys, split
 from churn.errors import UserError
 from churn.logs import start_logging
 from churn.parts import feature_store, model_errors, scorer_of
+from churn.sentry import Sentry, check_sentry, start_sentry
 from churn.settings import Settings
 from model.artifact import newest
 from workers.api.app import Admission, Api, RequestCounts
@@ -79,10 +80,21 @@ def api(host: str | None, port: int | None, workers: int | None) -> None:
             log_level=LogLevels.warning,
             log_dictconfig={"handlers": {}, "loggers": {}},  # ours, which are at the root
         )
-        server.serve(target_loader=lambda: application(settings, keys, folder, main), wrap_loader=False)
+        server.serve(target_loader=lambda: _started(settings, keys, folder, main), wrap_loader=False)
 
 
-def application(settings: Settings, keys: Keys, folder: str, main: int) -> Any:
+def _started(settings: Settings, keys: Keys, folder: str, main: int) -> Any:
+    """The application of this process, which `main` has started: Sentry's threads do not survive a fork."""
+    sentry = start_sentry(settings, "api")
+    try:
+        return application(settings, keys, folder, main, sentry)
+    except Exception:
+        logger.exception("a process of the API cannot start")
+        sentry.flush()
+        raise SystemExit(1) from None  # the server would print what was caught, with all that it quotes
+
+
+def application(settings: Settings, keys: Keys, folder: str, main: int, sentry: Sentry) -> Any:
     """The application of one process that `main` has started; several share their counts by way of `folder`."""
     # Imported here, so that the library of the metrics finds its folder.
     from workers.api.metrics import Metrics  # noqa: PLC0415
@@ -103,12 +115,17 @@ def application(settings: Settings, keys: Keys, folder: str, main: int) -> Any:
         Limits(settings.api_body_bytes, settings.api_body_timeout_s),
         frozenset(split(settings.api_origins)),
     )
+    sentry.context = lambda: {"model_version": models.scorer.artifact.manifest.version}
     gc.freeze()
 
     async def run() -> None:
-        await asyncio.gather(models.watch(), _end_with(main), *([telemetry.run()] if telemetry else []))
+        try:
+            await asyncio.gather(models.watch(), _end_with(main), *([telemetry.run()] if telemetry else []))
+        finally:
+            sentry.flush()  # the server ends its processes without Python's exit handlers
 
-    return Api(routes, admission, telemetry or metrics, start=run, log_access=settings.api_access_log)
+    counts = telemetry or metrics
+    return Api(routes, admission, counts, start=run, log_access=settings.api_access_log, trace=sentry.trace)
 
 
 def _telemetry(settings: Settings, requests: RequestCounts) -> ApiTelemetry | None:
@@ -136,6 +153,7 @@ async def _end_with(main: int) -> None:
 
 def _check(settings: Settings) -> None:
     """What a process would fail on; raises `UserError`."""
+    check_sentry(settings)
     feature_store(settings).close()
     with model_errors():
         scorer_of(newest(settings.models), settings)

@@ -14,6 +14,7 @@ import click
 from churn.errors import UserError
 from churn.logs import start_logging
 from churn.parts import feature_store, partitions, scorer
+from churn.sentry import start_sentry
 from churn.settings import Settings
 from model.scoring import Scorer
 from schemas.topics import EVENTS
@@ -66,11 +67,15 @@ def score() -> None:
     """
     settings = Settings.load()
     start_logging()
+    sentry = start_sentry(settings, "score")
     log = partial(Log, settings.librdkafka(), topic=EVENTS, group=settings.group, worker_id=settings.worker_id)
     store, model = feature_store(settings), scorer(settings)
     rules = Rules(partitions(settings), int(settings.clock_skew_s * 1000))
     with _watchers(settings, model) as watchers:
-        worker = ScoringWorker(log, store, model, rules, batch_records=settings.batch_records, watchers=watchers)
+        worker = ScoringWorker(
+            log, store, model, rules, batch_records=settings.batch_records, watchers=watchers, trace=sentry.trace
+        )
+        sentry.context = worker.in_hand
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: worker.stop())
         # What the start made is here to stay, and a batch makes tens of thousands of objects that its end frees without

@@ -21,8 +21,9 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
 
     point: Point
     nth: int = 1
-    does: Literal["kill", "pause", "sleep"] = "kill"
+    does: Literal["kill", "pause", "sleep", "raise"] = "kill"
     sleep_s: float = 0.0
+    says: str = ""  # the error that is raised, and a variable of the function that raises it
 
 
 class Behaviour(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +45,9 @@ def _trigger(fault: Fault) -> Callable[[], None]:
             return
         if fault.does == "sleep":
             time.sleep(fault.sleep_s)
+        elif fault.does == "raise":
+            local = fault.says
+            raise ValueError(local)
         else:
             os.kill(os.getpid(), signal.SIGKILL if fault.does == "kill" else signal.SIGSTOP)
 

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
@@ -178,8 +178,12 @@ class Site:
         worker_id: str = "",
         batch: int = 8000,
         measured: bool = False,
+        more: Mapping[str, str] | None = None,
     ) -> FaultyWorker:
-        """Start a worker, by way of the proxies or not; `measured` for coverage, which makes it half as fast."""
+        """Start a worker, by way of the proxies or not; `measured` for coverage, which makes it half as fast.
+
+        `more` are further settings.
+        """
         self._started += 1
         kafka, redis = self.kafka, self.redis.url
         if proxied:
@@ -191,6 +195,7 @@ class Site:
             "CHURN_MODELS": str(self.folder / "models"),
             "CHURN_WORKER_ID": worker_id,
             "CHURN_BATCH_RECORDS": str(batch),
+            **(more or {}),
         }
         if not measured:
             environment.pop("COVERAGE_PROCESS_CONFIG", None)

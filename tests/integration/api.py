@@ -24,10 +24,12 @@ from workers.store import FeatureStore
 class ApiProcess:
     """A `churn api` process; its log goes to `log`."""
 
-    def __init__(self, environment: Mapping[str, str], log: Path, *arguments: str, port: int | None = None) -> None:
+    def __init__(
+        self, environment: Mapping[str, str], log: Path, *arguments: str, port: int | None = None, module: str = "churn"
+    ) -> None:
         self.log, self.port = log, port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        command = [sys.executable, "-m", "churn", "api", "--port", str(self.port), *arguments]
+        command = [sys.executable, "-m", module, "api", "--port", str(self.port), *arguments]
         with log.open("ab") as file:
             self.process = subprocess.Popen(command, env=dict(environment), stdout=file, stderr=file)
 
@@ -43,6 +45,18 @@ class ApiProcess:
                 time.sleep(0.05)
             else:
                 return
+
+    def wait_for(self, text: str, timeout_s: float = 30) -> None:
+        """Wait until the log says `text`."""
+        deadline = time.monotonic() + timeout_s
+        while text not in self.log.read_text():
+            assert time.monotonic() < deadline, f"no {text!r} in:\n{self.log.read_text()[-3000:]}"
+            time.sleep(0.05)
+
+    def children(self) -> list[int]:
+        """The processes that answer."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return [int(child) for child in children.read_text().split()]
 
     def stop(self, timeout_s: float = 30) -> int:
         """SIGTERM, and the exit code."""
@@ -99,8 +113,8 @@ class ApiSite:
     @property
     def process_id(self) -> int:
         """The process that answers."""
-        (child,) = Path(f"/proc/{self.api.process.pid}/task/{self.api.process.pid}/children").read_text().split()
-        return int(child)
+        (child,) = self.api.children()
+        return child
 
     def close(self) -> None:
         """End everything."""

@@ -44,6 +44,17 @@ def call(offset: int) -> Record:
     return Record(0, offset, b"c1", encode(event), 2**45, [])
 
 
+def test_what_is_in_hand_can_be_told(worker: ScoringWorker) -> None:
+    """While it works: partitions and offsets, and the model; between the batches the model alone."""
+    model = {"model_version": SCORER.artifact.manifest.version}
+    assert worker.in_hand() == model
+    worker._owned[0].position = 7
+    worker._work([call(7), call(8)])
+    assert worker.in_hand() == {"partition": "0", "offset": "7-8", **model}
+    worker._turn()
+    assert worker.in_hand() == model
+
+
 def test_redis_that_changed_before_the_read_is_noticed(worker: ScoringWorker, redis: Any) -> None:
     """Nothing is folded into states that are not those that the worker left; the partition starts anew."""
     worker._owned[0].applied = 7

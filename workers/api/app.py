@@ -15,6 +15,7 @@ from workers.api.messages import Limits, Receive, Request, Response, Scope, Send
 from workers.api.problems import CONTENT_TYPE, ApiError, Header
 from workers.api.rate import RateLimit
 from workers.api.routes import Route, Router
+from workers.traces import Trace, untraced
 
 logger = logging.getLogger(__name__)
 access = logging.getLogger("access")
@@ -60,10 +61,11 @@ class Api:
         *,
         start: Callable[[], Awaitable[None]],
         log_access: bool,
+        trace: Trace = untraced,
     ) -> None:
         self._router = Router(routes)
         self._admission, self._metrics, self._start = admission, metrics, start
-        self._log_access = log_access
+        self._log_access, self._trace = log_access, trace
         process = secrets.token_hex(8)
         self._ids = (f"{process}-{number}" for number in count(1))
 
@@ -76,13 +78,19 @@ class Api:
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
-        running = asyncio.ensure_future(self._start())
+        running = asyncio.ensure_future(self._beside())
         await send({"type": "lifespan.startup.complete"})
         await receive()
         running.cancel()
         with suppress(asyncio.CancelledError):
             await running
         await send({"type": "lifespan.shutdown.complete"})
+
+    async def _beside(self) -> None:
+        try:
+            await self._start()
+        except Exception:  # nobody waits for it until the end
+            logger.exception("what runs beside the requests has ended")
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         began_s = time.perf_counter()
@@ -98,13 +106,14 @@ class Api:
             else:
                 route = routes.get(scope["method"]) or _wrong_method(routes)
                 client = self._admit(request, route)
-                response = await route.handler(request)
+                with self._trace(place):
+                    response = await route.handler(request)
         except ApiError as error:
             response = _problem(error, request.id)
         except Exception:  # whatever a handler raises, the caller gets an answer and the next request its turn
             logger.exception("a request failed", extra={"path": place, "request_id": request.id})
             response = _problem(ApiError("failed", "this is not your fault; it was logged"), request.id)
-        size = await _send(response, send, self._headers(request, response))
+        size = await self._answer(request, response, send, place)
         took_s = time.perf_counter() - began_s
         self._metrics.count(place, response.status, took_s)
         if self._log_access:
@@ -113,6 +122,14 @@ class Api:
                 extra={"method": scope["method"], "path": place, "status": response.status, "bytes": size,
                        "ms": round(took_s * 1000, 2), "client": client.name, "request_id": request.id},
             )  # fmt: skip
+
+    async def _answer(self, request: Request, response: Response, send: Send, place: str) -> int:
+        """Send it all; returns the size of the body in bytes, 0 when it broke off."""
+        try:
+            return await _send(response, send, self._headers(request, response))
+        except Exception:  # the server would end the answer too, and log the error with all that it quotes
+            logger.exception("an answer broke off", extra={"path": place, "request_id": request.id})
+            return 0
 
     def _admit(self, request: Request, route: Route) -> Client:
         """Who asks; raises `ApiError` when they may not, or not now."""
@@ -153,7 +170,6 @@ class Api:
 
 
 async def _send(response: Response, send: Send, headers: list[Header]) -> int:
-    """Send it all; returns the size of the body in bytes."""
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     if isinstance(response.body, bytes):
         await send({"type": "http.response.body", "body": response.body})

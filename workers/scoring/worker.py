@@ -25,6 +25,7 @@ from workers.scoring.outputs import outputs
 from workers.scoring.records import Record
 from workers.scoring.transactions import LogError
 from workers.store import FeatureStore, StoreUnavailableError
+from workers.traces import Trace, untraced
 
 logger = logging.getLogger(__name__)
 
@@ -53,20 +54,29 @@ class ScoringWorker:
 
     def __init__(
         self, log: Callable[..., Log], store: FeatureStore, scorer: Scorer, rules: Rules, *, batch_records: int,
-        watchers: Sequence[Watcher],
+        watchers: Sequence[Watcher], trace: Trace = untraced,
     ) -> None:  # fmt: skip
         self._log = log(gained=self._gained, lost=self._lost)
         self._store, self._scorer, self._rules = store, scorer, rules
         self._batch_records = batch_records
-        self._watchers = watchers
+        self._watchers, self._trace = watchers, trace
         self._owned: dict[int, Owned] = {}
         self._unsynchronised: set[int] = set()
         self._stopping = False
         self._troubled = False
+        self._hand: dict[int, list[Record]] = {}
 
     def stop(self) -> None:
         """End after the batch in hand."""
         self._stopping = True
+
+    def in_hand(self) -> dict[str, str]:
+        """What is being worked on and with which model, for whoever tells of a fault: no customer is in it."""
+        version = {"model_version": self._scorer.artifact.manifest.version}
+        if not self._hand:
+            return version
+        ranges = (f"{some[0].offset}-{some[-1].offset}" for some in self._hand.values())
+        return {"partition": ",".join(map(str, self._hand)), "offset": ",".join(ranges), **version}
 
     def run(self) -> None:
         """Work until told to stop."""
@@ -78,12 +88,14 @@ class ScoringWorker:
             self._log.close()
 
     def _turn(self) -> None:
+        self._hand = {}
         trouble = ""
         try:
             records = self._log.poll(self._batch_records)
             self._synchronise()
             if records:
-                self._work(records)
+                with self._trace("batch"):
+                    self._work(records)
             else:
                 self._verify()
         except (LogError, StoreUnavailableError) as error:
@@ -107,7 +119,7 @@ class ScoringWorker:
                 self._forsake([partition])
 
     def _work(self, records: Iterable[Record]) -> None:
-        taken = ours(records, self._owned)
+        taken = self._hand = ours(records, self._owned)
         if stuck := {p: self._owned[p].position for p, some in taken.items() if some[-1].trouble}:
             self._log.start(stuck)
         batches = [batch for partition, some in taken.items() if (batch := self._fold(partition, some))]
@@ -128,7 +140,8 @@ class ScoringWorker:
             outcome = fold_and_ask(decoded.accepted, snapshot.states, self._scorer, self._rules, owned.publish_from)
         except DamagedStateError as error:
             logger.error(  # noqa: TRY400 - where it was noticed says nothing of where it was done
-                "a state in Redis is damaged; making all anew", extra={"partition": partition, "error": str(error)}
+                "a state in Redis is damaged; making all anew",
+                extra={"partition": partition, "offset": records[0].offset, "error": str(error)},
             )
             self._store.clear(partition)
             self._forsake([partition])
