@@ -16,7 +16,7 @@ from schemas.events import EVENT_TYPES
 from schemas.outcomes import OutcomeObserved
 from schemas.scores import ChurnScored
 from schemas.telemetry import Telemetry
-from schemas.topics import ALERTS, DEAD_LETTERS, DECISIONS, EVENTS, OUTCOMES, SCORES, TELEMETRY, TOPICS
+from schemas.topics import ALERTS, DEAD_LETTERS, DECISIONS, EVENTS, HOURS, OUTCOMES, PAIRS, SCORES, TELEMETRY, TOPICS
 
 FOLDER = Path(__file__).parent
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -74,6 +74,7 @@ def asyncapi() -> dict[str, Any]:
                 "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in channels[topic.name]},
             }
             for topic in TOPICS
+            if topic.name not in (HOURS, PAIRS)  # the monitor's own, of no form that is promised
         },
         "operations": {
             f"{action}-{name}": {"action": action, "channel": {"$ref": f"#/channels/{name}"}}

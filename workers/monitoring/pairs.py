@@ -37,7 +37,8 @@ def join(outcome: OutcomeObserved, index: ScoreIndex) -> bytes:
         return WITHOUT_SCORE
     return encode(
         Pair(
-            score.probability, outcome.data.churned, score.acted, score.as_of_ms, outcome_ms, score.version, score.segments
+            score.probability, outcome.data.churned, score.acted, score.as_of_ms, outcome_ms, score.version,
+            score.segments,
         )
     )  # fmt: skip
 

@@ -51,9 +51,7 @@ class Recent:
         with self._lock:
             self._processes = {name: one for name, one in self._processes.items() if one.ended >= oldest}
             lately = sorted(self._processes.items())
-        return [
-            Process(name, one.kind, one.ended, sorted(one.models), one.partitions, one.lag) for name, one in lately
-        ]
+        return [Process(name, one.kind, one.ended, sorted(one.models), one.partitions, one.lag) for name, one in lately]
 
     def judge(self) -> list[Alert]:
         """What is wrong just now, of the KINDS."""

@@ -76,7 +76,7 @@ def test_misrouted_events_within_ten_minutes() -> None:
 
 
 @pytest.mark.parametrize(("scored", "none", "wrong"), [(49, 51, True), (50, 50, False), (0, 99, False), (0, 100, True)])
-def test_most_answers_are_none(scored: int, none: int, wrong: bool) -> None:  # noqa: FBT001
+def test_most_answers_are_none(scored: int, none: int, wrong: bool) -> None:
     """More than half of at least a hundred answers."""
     alerts = judged(summary("a", ago_s=500, scored=scored), summary("b", could_not_compute=none))
     assert list(alerts) == (["many-could-not-compute"] if wrong else [])
