@@ -50,8 +50,8 @@ class Sentry:
             context = self.context()
         return allowed(event, self._process, context)
 
-    def heartbeat(self, *, well: bool = True) -> None:
-        """Tell Sentry Crons that the monitor lives, once a minute; returns at once and never raises."""
+    def heartbeat(self, well: bool = True) -> None:
+        """Tell Sentry Crons that the monitor lives, and whether what it sees is well; returns at once, never raises."""
         with suppress(Exception):
             capture_checkin(monitor_slug=HEARTBEAT, status="ok" if well else "error", monitor_config=_EXPECTED)
 

@@ -116,8 +116,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=_variable):
     silence: str = "customer.events=86400"
     # a group of workers that has records to answer and commits nothing for this long stands still
     stalled_s: Annotated[float, msgspec.Meta(ge=1, le=86_400)] = 30.0
-    # how often the monitor looks at the broker
-    monitor_every_s: Annotated[float, msgspec.Meta(ge=0.1, le=3600)] = 10.0
+    # how often the monitor looks at the broker; Sentry expects to hear of it each minute
+    monitor_every_s: Annotated[float, msgspec.Meta(ge=0.1, le=30)] = 10.0
     # where the monitor's dashboard is; anywhere but on this machine it insists on keys
     monitor_host: Name = "127.0.0.1"
     # port of the dashboard

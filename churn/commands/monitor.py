@@ -17,6 +17,7 @@ from churn.alerts import receivers
 from churn.errors import UserError
 from churn.logs import start_logging
 from churn.parts import broker_errors, insist, kafka_admin
+from churn.sentry import start_sentry
 from churn.settings import Settings
 from model.artifact import ModelError, load
 from model.reference import Reference
@@ -60,6 +61,7 @@ def monitor() -> None:
     for topic in (ALERTS, HOURS, OUTCOMES, PAIRS, SCORES, TELEMETRY, *silence_s):
         insist(topic, existing)
     start_logging()
+    sentry = start_sentry(settings, "monitor")
     for library in ("faust", "mode", "aiokafka"):  # each step of theirs is a line
         logging.getLogger(library).setLevel(logging.WARNING)
     folder = settings.local / "monitor"
@@ -86,7 +88,7 @@ def monitor() -> None:
     )  # fmt: skip
     work = Monitor(
         stream=stream, reader=reader, overview=overview, episodes=episodes,
-        every_s=settings.monitor_every_s,
+        beat=sentry.heartbeat, every_s=settings.monitor_every_s,
     )  # fmt: skip
     metrics = Metrics(None, Numbers(stream, watch, episodes, version("churn")).read)
     pages = Monitoring(overview.status, lambda: stream.active, metrics.text, settings.runbook_url)

@@ -12,12 +12,13 @@ import pytest
 from confluent_kafka import Producer
 
 from model.artifact import save
-from schemas.topics import DEAD_LETTERS, EVENTS
+from schemas.topics import ALERTS, DEAD_LETTERS, EVENTS, OUTCOMES, SCORES, TELEMETRY
 from tests.conftest import PARTITIONS, clean_environment
 from tests.faults.conftest import Times
 from tests.faults.process import Fault, quick
 from tests.faults.site import FaultyWorker, Site, eventually
 from tests.faults.test_inputs import changed
+from tests.faults.test_silence import wait_title, watched
 from tests.integration.api import ApiProcess, with_key
 from tests.integration.sentry_receiver import SentryReceiver, sentry_receiver
 from tests.integration.worker import read
@@ -235,3 +236,27 @@ def _spoil_models(models: Path, process: ApiProcess) -> None:
     process.wait_for("the new model cannot be used")
     (models / "broken").write_text(CANARY)
     process.wait_for("what runs beside the requests has ended")
+
+
+def test_row_28_personal_data_in_the_monitor(site: Site, times: Times, sentry: SentryReceiver, tmp_path: Path) -> None:
+    """Bad records in every topic that it reads, requests with canaries, alerts of it all: told of, and 0 canaries."""
+    times(1, 1)
+    with watched(site, tmp_path, 1, SENTRY_DSN=sentry.dsn) as (watchers, receiver):
+        (monitor,) = watchers.monitors
+        producer = Producer({"bootstrap.servers": site.kafka})
+        for topic in (TELEMETRY, OUTCOMES, SCORES, ALERTS):
+            for key, value in poison():
+                producer.produce(topic, value, key, headers=[(CANARY, key)])
+        assert producer.flush(30) == 0
+        site.publish(poison())
+        headers = {"X-Request-Id": f"{CANARY} x", "Cookie": CANARY, "Authorization": CANARY}
+        with httpx.Client(base_url=monitor.url, headers=headers, timeout=10) as client:
+            for path in (f"/{CANARY}", f"/static/{CANARY}", f"/status?customer={CANARY}"):
+                client.get(path)
+            wait_title(receiver, "CRITICAL: workers dead", watchers)
+            for said in ("a summary cannot be read", "an outcome cannot be read"):
+                eventually(said, lambda: said in monitor.log.read_text(), 30, watchers.tell)  # noqa: B023
+            shown = [client.get(path).text for path in ("/", "/status", "/metrics")]
+        assert not any(CANARY in text for text in [*shown, str(receiver.arrived)])
+        sentry.wait("a heartbeat", lambda: bool(sentry.of("check_in")))
+    assert_no_canary(sentry, monitor.log)

@@ -1,4 +1,4 @@
-"""Rows 22 and 25: what the monitor tells of silence and standstill, read at a real receiver."""
+"""Rows 22 and 25 to 27: what the monitor tells of silence and standstill, read at a real receiver."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +14,7 @@ from tests.faults.process import quick
 from tests.faults.site import Site, eventually
 from tests.faults.test_inputs import POISON, dead_letters_denied
 from tests.integration.monitor_process import MonitorProcess
+from tests.integration.sentry_receiver import sentry_receiver
 from tests.receivers import HttpReceiver, http_receiver
 
 QUIET_S = 6.0  # a day, at a scaled clock
@@ -69,10 +70,12 @@ class Watchers:
 
 
 @contextmanager
-def watched(site: Site, folder: Path, count: int = 1, **more: str) -> Iterator[tuple[Watchers, HttpReceiver]]:
-    """Monitors of an emptied site, and the receiver that they tell."""
+def watched(
+    site: Site, folder: Path, count: int = 1, answers: tuple[int, ...] = (), delay_s: float = 0.0, **more: str
+) -> Iterator[tuple[Watchers, HttpReceiver]]:
+    """Monitors of an emptied site, and the receiver that they tell; `answers` and `delay_s` are what is bad of it."""
     site.clear()
-    with http_receiver() as receiver:
+    with http_receiver(*answers, delay_s=delay_s) as receiver:
         watchers = Watchers(site, folder, receiver, **more)
         try:
             for _ in range(count):
@@ -138,6 +141,48 @@ def test_row_25_dead_workers_and_dead_broker(
         wait_title(receiver, "ALL CLEAR: broker away", watchers)
         assert worker.stop() == 0
         assert {title.partition(": ")[2] for title in receiver.titles()} <= {"workers dead", "broker away"}
+
+
+def test_row_26_outside_heartbeat(site: Site, times: Times, tmp_path: Path, feed: Callable[[], None]) -> None:
+    """Sentry hears from the monitor that it is not well during a silence, and misses the monitor once it is dead."""
+    times(1, 1)
+    with sentry_receiver() as sentry, watched(site, tmp_path, 1, SENTRY_DSN=sentry.dsn) as (watchers, receiver):
+        sentry.wait("the first heartbeat", lambda: len(sentry.of("check_in")) == 1)
+        feed()
+        wait_title(receiver, "CRITICAL: topic quiet (customer.events)", watchers)
+        watchers.replace(1)
+        sentry.wait("that of the next monitor", lambda: len(sentry.of("check_in")) == 2)
+        watchers.end()
+        time.sleep(2)
+        first, second = sentry.of("check_in")
+        assert (first["status"], second["status"]) == ("ok", "error")
+        # What makes Sentry itself tell: no heartbeat in the next minutes.
+        assert second["monitor_slug"] == "churn-monitor"
+        assert second["monitor_config"] == {
+            "schedule": {"type": "interval", "value": 1, "unit": "minute"}, "checkin_margin": 1, "max_runtime": 1,
+            "failure_issue_threshold": 2, "recovery_threshold": 1,
+        }  # fmt: skip
+
+
+def test_row_27_receiver_slow_and_failing(site: Site, times: Times, tmp_path: Path, feed: Callable[[], None]) -> None:
+    """A receiver that takes 2 s and answers 500 is tried again, later each time, and nothing waits for it."""
+    times(1, 1)
+    with watched(site, tmp_path, 1, (500, 500, 500), 2.0, CHURN_SILENCE="customer.events=3600") as (watchers, receiver):
+        (monitor,) = watchers.monitors
+        wait_title(receiver, "CRITICAL: workers dead", watchers, 3 * 2.0 + 1 + 2 + 4 + 30)
+        assert receiver.requests == 4
+        receiver.answers = [500] * 1000  # none of what is told from now on gets through
+        worker = site.start_worker(QUICK)
+        for answered in range(1, 6):
+            feed()
+            site.wait_applied(answered)
+            began_s = time.monotonic()
+            assert monitor.status().lag is not None
+            assert time.monotonic() - began_s < 1
+        assert worker.stop() == 0
+        receiver.answers = []
+        wait_title(receiver, "ALL CLEAR: workers dead", watchers, 120)
+        assert receiver.titles().count("CRITICAL: workers dead") == 1
 
 
 def test_row_22_dead_letters_not_writable_is_told(site: Site, times: Times, tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ def test_heartbeat_says_when_the_next_is_due(receiver: SentryReceiver) -> None:
     """Each is a check-in that declares the monitor: once a minute, an issue after two that are missing."""
     sentry = start(receiver)
     sentry.heartbeat()
-    sentry.heartbeat(well=False)
+    sentry.heartbeat(False)
     sentry.flush()
     found = receiver.of("check_in")
     assert [(one["monitor_slug"], one["status"]) for one in found] == [(HEARTBEAT, "ok"), (HEARTBEAT, "error")]

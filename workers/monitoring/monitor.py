@@ -4,9 +4,10 @@ import asyncio
 import logging
 import threading
 import time
+from collections.abc import Callable
 
 from schemas.topics import EVENTS, SCORES
-from workers.admin import KafkaAdmin
+from workers.admin import BrokerError, KafkaAdmin
 from workers.alerts.episodes import Episodes
 from workers.monitoring.overview import Overview, Read
 from workers.monitoring.scores import ScoreReader
@@ -15,18 +16,21 @@ from workers.monitoring.stream import Stream
 logger = logging.getLogger(__name__)
 
 POLL_S = 0.1
+RETRY_S = 1.0
+BEAT_S = 60.0
 TELLING_S = 5.0  # that a monitor which is told to stop waits for receivers
 
 
 class Monitor:
-    """One monitor."""
+    """One monitor; once a minute `beat` hears that it looks, and whether what it saw is well: nothing is critical."""
 
     def __init__(
         self, *, stream: Stream, reader: ScoreReader, overview: Overview, episodes: Episodes,
-        every_s: float,
+        beat: Callable[[bool], None], every_s: float,
     ) -> None:  # fmt: skip
         self._stream, self._reader, self._overview, self._episodes = stream, reader, overview, episodes
-        self._every_s = every_s
+        self._beat, self._every_s = beat, every_s
+        self._beaten_s = -BEAT_S
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -39,18 +43,23 @@ class Monitor:
             await asyncio.to_thread(thread.join, TELLING_S)
             await asyncio.to_thread(self._episodes.settle, TELLING_S)
 
-    def look(self, read: Read) -> None:
-        """Judge, and have told what there is to tell."""
+    def look(self, read: Read) -> bool:
+        """Judge, and have told what there is to tell; whether nothing is critical."""
         alerts, judged = self._overview.judge(read)
         self._episodes.look(alerts, judged=judged, active=read.active)
+        return all(alert.severity != "critical" for alert in alerts)
 
     async def _look_on(self) -> None:
         while True:
             began_s = time.monotonic()
+            well = False
             try:
-                await asyncio.to_thread(self.look, self._overview.read())
+                well = await asyncio.to_thread(self.look, self._overview.read())
             except Exception:  # a monitor that cannot judge one thing goes on with the others
                 logger.exception("a look failed")
+            if began_s >= self._beaten_s + BEAT_S:
+                self._beat(well)
+                self._beaten_s = began_s
             await asyncio.sleep(max(0.0, began_s + self._every_s - time.monotonic()))
 
 
@@ -66,10 +75,23 @@ class Joining:
         self._asked_s = -hold_s
 
     async def __call__(self) -> None:
-        """Return when it is so; raises `BrokerError`."""
+        """Return when it is so; a broker that is away is waited for, or the outcome in hand would be lost."""
         now_s = time.monotonic()
         if now_s < self._asked_s + self._hold_s:
             return
+        while not await self._waited():
+            await asyncio.sleep(RETRY_S)
+        self._asked_s = now_s
+
+    async def _waited(self) -> bool:
+        try:
+            await self._wait()
+        except BrokerError as error:
+            logger.warning("an outcome waits for the broker", extra={"error": str(error)})
+            return False
+        return True
+
+    async def _wait(self) -> None:
         newest = await asyncio.to_thread(self._admin.newest, EVENTS)
         while not all(
             answered.get(number, 0) > last.offset
@@ -80,4 +102,3 @@ class Joining:
         bounds = await asyncio.to_thread(self._admin.bounds, SCORES)
         while not self._reader.has_reached({number: place.end for number, place in bounds.items()}):
             await asyncio.sleep(POLL_S)
-        self._asked_s = now_s
