@@ -1,6 +1,7 @@
-"""Who may ask: the keys of the clients, and whether a process may do without."""
+"""Who may ask, and where: the keys of the clients, whether a process may do without, whether it can listen."""
 
 import ipaddress
+import socket
 from pathlib import Path
 
 from churn.errors import UserError
@@ -17,6 +18,15 @@ def allowed_keys(settings: Settings, variable: str, host: str) -> Keys:
             "CHURN_API_KEYS_FILE (see `churn key`)"
         )
     return keys
+
+
+def insist_free(variables: str, host: str, port: int) -> None:
+    """Raise `UserError` when nobody can listen there, or somebody does: a server would share the port with another."""
+    try:
+        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+    except OSError as error:
+        said = str(error.strerror).partition(" (while")[0]
+        raise UserError(f"{variables}: {host}:{port}: {said}") from None
 
 
 def split(text: str) -> list[str]:

@@ -5,7 +5,6 @@ import gc
 import logging
 import os
 import signal
-import socket
 import tempfile
 import time
 from datetime import UTC, datetime
@@ -19,8 +18,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import Server
 
-from churn.access import allowed_keys, split
-from churn.errors import UserError
+from churn.access import allowed_keys, insist_free, split
 from churn.logs import start_logging
 from churn.parts import feature_store, model_errors, scorer_of
 from churn.sentry import Sentry, check_sentry, start_sentry
@@ -157,9 +155,4 @@ def _check(settings: Settings) -> None:
     feature_store(settings).close()
     with model_errors():
         scorer_of(newest(settings.models), settings)
-    address = settings.api_host, settings.api_port
-    try:
-        with socket.create_server(address, family=socket.AF_INET6 if ":" in settings.api_host else socket.AF_INET):
-            pass
-    except OSError as error:
-        raise UserError(f"CHURN_API_HOST, CHURN_API_PORT: {':'.join(map(str, address))}: {error.strerror}") from None
+    insist_free("CHURN_API_HOST, CHURN_API_PORT", settings.api_host, settings.api_port)

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import Coroutine
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 from importlib.metadata import version
@@ -12,9 +12,8 @@ from typing import Any
 
 import click
 
-from churn.access import allowed_keys
+from churn.access import allowed_keys, insist_free
 from churn.alerts import receivers
-from churn.errors import UserError
 from churn.logs import start_logging
 from churn.parts import broker_errors, insist, kafka_admin
 from churn.sentry import start_sentry
@@ -54,6 +53,7 @@ def monitor() -> None:
     settings = Settings.load()
     keys = allowed_keys(settings, "CHURN_MONITOR_HOST", settings.monitor_host)
     silence_s = settings.silence_s()
+    insist_free("CHURN_MONITOR_HOST, CHURN_MONITOR_PORT", settings.monitor_host, settings.monitor_port)
     told, admin = receivers(settings), kafka_admin(settings)
     claims = Claims(settings.redis(), timeout_s=settings.redis_timeout_s)
     with broker_errors(settings):
@@ -93,15 +93,8 @@ def monitor() -> None:
     metrics = Metrics(None, Numbers(stream, watch, episodes, version("churn")).read)
     pages = Monitoring(overview.status, lambda: stream.active, metrics.text, settings.runbook_url)
     site = application(routes(pages), keys, metrics, log_access=settings.api_access_log)
-    try:
+    with closing(index):
         asyncio.run(_until_told(work.run(), serve(site, settings.monitor_host, settings.monitor_port)))
-    except OSError as error:
-        raise UserError(
-            f"CHURN_MONITOR_HOST={settings.monitor_host!r}, CHURN_MONITOR_PORT={settings.monitor_port}: "
-            f"{error.strerror}"
-        ) from None
-    finally:
-        index.close()
 
 
 def _reference(settings: Settings, version: str) -> Reference | None:

@@ -61,6 +61,21 @@ def test_accuracy_and_counts_of_a_replay_are_those_of_the_topics(
     assert worker.stop() == 0
 
 
+def test_port_that_is_taken_is_named(
+    churn: Churn, environment: dict[str, str], monitors: list[MonitorProcess], tmp_path: Path
+) -> None:
+    """One line that names the setting, and exit code 2; the monitor that has the port goes on."""
+    monitors.append(MonitorProcess(environment, tmp_path / "monitor.log"))
+    monitors[0].wait_active()
+    port = monitors[0].port
+    ended = churn("monitor", environment=environment | {"CHURN_MONITOR_PORT": str(port)})
+    assert ended.returncode == 2
+    expected = f"churn: CHURN_MONITOR_HOST, CHURN_MONITOR_PORT: 127.0.0.1:{port}: Address already in use"
+    assert ended.stderr.splitlines()[-1] == expected
+    assert monitors[0].is_active()
+    assert monitors[0].stop() == 0
+
+
 def last_scores(scores: list[ChurnScored], judged: Mapping[str, object]) -> dict[str, ChurnScored]:
     """The last score of each customer as of the moment judged."""
     found: dict[str, ChurnScored] = {}

@@ -79,15 +79,17 @@ class Joining:
         now_s = time.monotonic()
         if now_s < self._asked_s + self._hold_s:
             return
-        while not await self._waited():
-            await asyncio.sleep(RETRY_S)
+        answered = False
+        while not answered:
+            answered = await self._try()
         self._asked_s = now_s
 
-    async def _waited(self) -> bool:
+    async def _try(self) -> bool:
         try:
             await self._wait()
         except BrokerError as error:
             logger.warning("an outcome waits for the broker", extra={"error": str(error)})
+            await asyncio.sleep(RETRY_S)
             return False
         return True
 

@@ -1,7 +1,6 @@
 """Serves the monitor's pages from within the loop that runs the monitor."""
 
 import asyncio
-import socket
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -32,9 +31,7 @@ def application(routes: Sequence[Route], keys: Keys, metrics: RequestCounts, *, 
 
 
 async def serve(app: Any, host: str, port: int) -> None:
-    """Answer until cancelled. Ends in good order; raises `OSError` when nobody can listen there."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    socket.create_server((host, port), family=family).close()  # the server would share the port with another
+    """Answer until cancelled; ends in good order."""
     server = Server(
         app,
         address=host,
