@@ -64,26 +64,16 @@ class Bounds(NamedTuple):
     end: int
 
 
-@contextmanager
-def _broker_errors() -> Iterator[None]:
-    try:
-        yield
-    except KafkaException as error:
-        raise BrokerError(error.args[0].str()) from None
-    except TimeoutError:
-        raise BrokerError(f"no answer within {CALL_TIMEOUT_S:g} s") from None
-
-
 class KafkaAdmin:
     """One cluster; `partitions` is for those that do not say themselves. Every method may raise `BrokerError`."""
 
     def __init__(self, config: Mapping[str, str], *, partitions: int, replication: int) -> None:
         self._config = dict(config)
         self._troubles: list[KafkaError] = []
-        # librdkafka logs to a queue that only `brokers` reads: what went wrong comes back as an error, once.
-        with _broker_errors():
-            more: dict[str, Any] = {"error_cb": self._troubles.append}
-            self._client = AdminClient({**config, **more}, logger=logging.getLogger("kafka"))
+        try:
+            self._client = self._connected()
+        except KafkaException as error:
+            raise BrokerError(error.args[0].str()) from None
         self._partitions, self._replication = partitions, replication
 
     def brokers(self) -> int:
@@ -103,13 +93,13 @@ class KafkaAdmin:
     def described(self) -> dict[str, Described]:
         """Each declared topic as it is."""
         names = TopicCollection([topic.name for topic in TOPICS])
-        with _broker_errors():
+        with self._asking():
             futures = self._client.describe_topics(names, include_authorized_operations=True)
             return {name: _described(future) for name, future in futures.items()}
 
     def checks_permissions(self) -> bool:
         """Whether the brokers refuse to do what a user is not allowed to."""
-        with _broker_errors():
+        with self._asking():
             number = next(iter(self._client.list_topics(timeout=CALL_TIMEOUT_S).brokers))
         try:
             settings = self._settings(ResourceType.BROKER, [str(number)])[str(number)]
@@ -120,7 +110,7 @@ class KafkaAdmin:
     def try_transactions(self, transactional_id: str) -> None:
         """See whether this user can have transactions with that id; nothing is published."""
         config: dict[str, Any] = {**self._config, "transactional.id": transactional_id}
-        with _broker_errors():
+        with self._asking():
             Producer(config, logger=logging.getLogger("kafka")).init_transactions(CALL_TIMEOUT_S)
 
     def bounds(self, topic: str) -> dict[int, Bounds]:
@@ -143,7 +133,7 @@ class KafkaAdmin:
 
     def existing(self) -> dict[str, int]:
         """Every topic's number of partitions."""
-        with _broker_errors():
+        with self._asking():
             topics = self._client.list_topics(timeout=CALL_TIMEOUT_S).topics
         return {name: len(topic.partitions) for name, topic in topics.items()}
 
@@ -154,7 +144,7 @@ class KafkaAdmin:
             NewTopic(topic.name, self._wanted(topic), self._replication, config=topic.settings())
             for topic in TOPICS if topic.name not in existing
         ]  # fmt: skip
-        with _broker_errors():
+        with self._asking():
             for future in self._client.create_topics(missing).values() if missing else ():
                 future.result(CALL_TIMEOUT_S)
         names = [topic.topic for topic in missing]
@@ -186,13 +176,28 @@ class KafkaAdmin:
     def committed(self, group: str) -> dict[int, int]:
         """The offset of `customer.events` up to which `group` has answered, by partition."""
         request = ConsumerGroupTopicPartitions(group)
-        with _broker_errors():
+        with self._asking():
             places = self._client.list_consumer_group_offsets([request])[group].result(CALL_TIMEOUT_S).topic_partitions
         return {place.partition: place.offset for place in places if place.topic == EVENTS and place.offset >= 0}
 
     def members(self, group: str) -> int:
         """How many workers are in `group`."""
         return len(self._group(group).members)
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """Ask with a new client after a failure: an old one never hears of a group again whose broker was away."""
+        try:
+            yield
+        except (KafkaException, TimeoutError) as error:
+            self._client = self._connected()
+            late = isinstance(error, TimeoutError)
+            raise BrokerError(f"no answer within {CALL_TIMEOUT_S:g} s" if late else error.args[0].str()) from None
+
+    def _connected(self) -> Any:
+        # librdkafka logs to a queue that only `brokers` reads: what went wrong comes back as an error, once.
+        more: dict[str, Any] = {"error_cb": self._troubles.append}
+        return AdminClient({**self._config, **more}, logger=logging.getLogger("kafka"))
 
     def _wanted(self, topic: Topic) -> int:
         return topic.partitions or self._partitions
@@ -201,7 +206,7 @@ class KafkaAdmin:
         deadline_s = time.monotonic() + CALL_TIMEOUT_S
         while True:
             futures = self._client.describe_consumer_groups([group], include_authorized_operations=True)
-            with _broker_errors():
+            with self._asking():
                 try:
                     return futures[group].result(CALL_TIMEOUT_S)
                 except KafkaException as error:
@@ -211,13 +216,13 @@ class KafkaAdmin:
 
     def _offsets(self, topic: str, spec: OffsetSpec) -> dict[int, Any]:
         places = {TopicPartition(topic, number): spec for number in range(self.existing().get(topic, 0))}
-        with _broker_errors():
+        with self._asking():
             futures = self._client.list_offsets(places) if places else {}
             return {place.partition: future.result(CALL_TIMEOUT_S) for place, future in futures.items()}
 
     def _settings(self, kind: ResourceType, names: list[str]) -> dict[str, dict[str, str]]:
         resources = [ConfigResource(kind, name) for name in names]
-        with _broker_errors():
+        with self._asking():
             futures = self._client.describe_configs(resources) if resources else {}
             return {
                 resource.name: {name: str(entry.value) for name, entry in future.result(CALL_TIMEOUT_S).items()}

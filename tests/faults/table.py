@@ -47,7 +47,6 @@ ROWS = {
     31: "hours of work, with a kill every 5 minutes",
 }
 PENDING = {
-    15: "a full disk needs a mount of its own",
     23: "needs the registry and retraining", 24: "needs retraining",
     30: "needs settings for client certificates",
 }  # fmt: skip

@@ -133,11 +133,11 @@ def test_row_25_dead_workers_and_dead_broker(
         worker = site.start_worker(QUICK)
         site.wait_applied(1)
         wait_title(receiver, "ALL CLEAR: workers dead", watchers)
-        site.brokers[0].process.pause()
+        site.brokers[0].process.kill()
         try:
             wait_title(receiver, "CRITICAL: broker away", watchers)
         finally:
-            site.brokers[0].process.resume()
+            site.brokers[0].start()
         wait_title(receiver, "ALL CLEAR: broker away", watchers)
         assert worker.stop() == 0
         assert {title.partition(": ")[2] for title in receiver.titles()} <= {"workers dead", "broker away"}

@@ -77,6 +77,21 @@ def test_broker_that_is_away_is_waited_for(tmp_path: Path, caplog: pytest.LogCap
         eventually("it says so", lambda: "scores cannot be read" in caplog.messages, tmp_path / "log", 20)
 
 
+@pytest.mark.usefixtures("topics")
+def test_full_disk_is_waited_for(stack: Stack, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The reader says so and goes on once there is room."""
+    (tmp_path / "log").touch()
+    ends = publish(stack.kafka.address, *(record(f"{n}" * 50) for n in range(2000)))
+    with closing(ScoreIndex(tmp_path / "scores")) as index:
+        index._connection.execute("pragma max_page_count = 10")
+        with reading(stack.kafka.address, index) as reader:
+            said = "the index of scores cannot be written"
+            eventually("it says so", lambda: said in caplog.messages, tmp_path / "log", 20)
+            index._connection.execute("pragma max_page_count = 1000000")
+            eventually("all is read", lambda: reader.has_reached(ends), tmp_path / "log", 20)
+        assert index.last("1" * 50, to_ms(AS_OF))
+
+
 def test_error_among_the_records_is_raised(tmp_path: Path) -> None:
     """So that the reader begins anew: the partition is not read on as if nothing were missing. No records are none."""
 

@@ -6,7 +6,8 @@ transaction, so that a monitor that was killed goes on where it was, and a file 
 
 import sqlite3
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,6 +43,10 @@ class IndexedScore(NamedTuple):
     segments: tuple[str, ...]
 
 
+class IndexFailedError(Exception):
+    """The file cannot be written, as on a disk that is full; nothing of it has changed."""
+
+
 class ScoreIndex:
     """The file; any thread may use it, one at a time."""
 
@@ -63,14 +68,9 @@ class ScoreIndex:
             return dict(self._connection.execute("select partition, next from offsets"))
 
     def add(self, scores: Iterable[IndexedScore], offsets: Mapping[int, int]) -> None:
-        """Keep `scores`, which are those up to `offsets`; both or neither."""
-        with self._lock:
-            try:
-                with self._connection:
-                    self._add(scores, offsets)
-            except BaseException:
-                self._labels = self._known_labels()  # those that were new are gone
-                raise
+        """Keep `scores`, which are those up to `offsets`; both or neither. Raises `IndexFailedError`."""
+        with self._writing():
+            self._add(scores, offsets)
 
     def last(self, customer: str, at_ms: int) -> IndexedScore | None:
         """The last score of a customer as of `at_ms` or before.
@@ -87,8 +87,8 @@ class ScoreIndex:
         )
 
     def forget(self) -> None:
-        """Delete everything: the topic was made anew."""
-        with self._lock, self._connection:
+        """Delete everything: the topic was made anew. Raises `IndexFailedError`."""
+        with self._writing():
             for table in ("scores", "offsets"):
                 self._connection.execute(f"delete from {table}")  # noqa: S608 - two constants
 
@@ -96,6 +96,18 @@ class ScoreIndex:
         """Close the file."""
         with self._lock:
             self._connection.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        with self._lock:
+            try:
+                with self._connection:
+                    yield
+            except BaseException as error:
+                self._labels = self._known_labels()  # those that were new are gone
+                if isinstance(error, sqlite3.Error):
+                    raise IndexFailedError(str(error)) from None
+                raise
 
     def _add(self, scores: Iterable[IndexedScore], offsets: Mapping[int, int]) -> None:
         rows = [

@@ -13,7 +13,7 @@ from schemas.cloudevents import Time, to_ms
 from schemas.errors import InvalidRecordError, decoded
 from schemas.scores import FeatureValue
 from schemas.topics import SCORES
-from workers.monitoring.index import IndexedScore, ScoreIndex
+from workers.monitoring.index import IndexedScore, IndexFailedError, ScoreIndex
 
 logger = logging.getLogger(__name__)
 
@@ -68,13 +68,15 @@ class ScoreReader:
         return all(self._reached.get(partition, 0) >= end for partition, end in ends.items())
 
     def run(self) -> None:
-        """Read until stopped; a broker that is away is waited for."""
+        """Read until stopped; a broker that is away is waited for, and so is room on the disk."""
         while not self._stopping.is_set():
             try:
                 self._read()
             except KafkaException as error:
                 logger.warning("scores cannot be read", extra={"error": error.args[0].str()})
-                self._stopping.wait(RETRY_S)
+            except IndexFailedError as error:
+                logger.error("the index of scores cannot be written", extra={"error": str(error)})  # noqa: TRY400
+            self._stopping.wait(RETRY_S)
 
     def _read(self) -> None:
         consumer = Consumer(self._config, logger=logging.getLogger("kafka"))

@@ -60,4 +60,10 @@ class Progress:
         )
         self._reported_s, self._reported_total = now_s, total
         if self._heartbeat and not trouble:
-            self._heartbeat.touch()
+            self._beat(self._heartbeat)
+
+    def _beat(self, file: Path) -> None:
+        try:
+            file.touch()
+        except OSError as error:  # a full disk is no reason to stop; who waits for the heartbeat may see to that
+            logger.error("the heartbeat cannot be written", extra={"error": error.strerror})  # noqa: TRY400

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.monitoring.index import HOUR_MS, IndexedScore, ScoreIndex
+from workers.monitoring.index import HOUR_MS, IndexedScore, IndexFailedError, ScoreIndex
 
 _moments = st.integers(0, 4 * HOUR_MS) | st.sampled_from([0, HOUR_MS - 1, HOUR_MS, 2 * HOUR_MS])
 _scores = st.builds(
@@ -115,3 +115,18 @@ def test_forgotten_index_is_empty(file: Path) -> None:
         assert (index.offsets(), index.last("1", 7)) == ({}, None)
         index.add([SCORE], {0: 1})
         assert (index.offsets(), index.last("1", 7)) == ({0: 1}, SCORE)
+
+
+def test_full_disk_is_said_and_changes_nothing(file: Path) -> None:
+    """What does not fit is kept neither in part nor with an offset; once there is room it is."""
+    many = [SCORE._replace(customer=str(n)) for n in range(20_000)]
+    with closing(ScoreIndex(file)) as index:
+        index.add([SCORE], {0: 1})
+        index._connection.execute("pragma max_page_count = 10")
+        with pytest.raises(IndexFailedError, match="full"):
+            index.add([*many, SCORE._replace(customer="2", version="w")], {0: 2})
+        assert index.offsets() == {0: 1}
+        assert index.last("1", 7) == SCORE
+        index._connection.execute("pragma max_page_count = 1000000")
+        index.add([*many, SCORE._replace(customer="2", version="w")], {0: 2})
+        assert index.last("2", 7) == SCORE._replace(customer="2", version="w")

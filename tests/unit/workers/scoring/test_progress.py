@@ -38,3 +38,12 @@ def test_line_comes_once_a_second(caplog: pytest.LogCaptureFixture, tmp_path: Pa
     assert {name: first[name] for name in expected} == expected
     assert (last["events_per_s"], last["lag"], last["partitions"]) == (0, 4, 1)
     assert heartbeat.exists()
+
+
+def test_heartbeat_that_cannot_be_written_is_said(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    """And that is all: the worker goes on."""
+    now_s = [100.0]
+    progress = Progress(tmp_path / "no" / "alive", clock=lambda: now_s[0])
+    now_s[0] += 2
+    progress.report({0: 6}, lag=lambda _: 0, trouble="")
+    assert caplog.messages == ["the heartbeat cannot be written"]
