@@ -105,3 +105,22 @@ def test_any_text_is_a_setting_or_a_user_error(text: str, variable: str) -> None
         message = str(error)
     assert message.startswith(variable)
     assert len(message.splitlines()) == 1
+
+
+def test_silence_is_a_limit_by_topic() -> None:
+    """None at all is allowed too."""
+    assert Settings.load({}).silence_s() == {"customer.events": 86_400.0}
+    both = Settings.load({"CHURN_SILENCE": "customer.events=60 customer.outcomes=0.5"})
+    assert both.silence_s() == {"customer.events": 60.0, "customer.outcomes": 0.5}
+    assert Settings.load({"CHURN_SILENCE": ""}).silence_s() == {}
+
+
+@pytest.mark.parametrize(
+    "word", ["customer.events", "customer.events=day", "customer.events=0", "=5", "a=inf", "a=nan"]
+)
+def test_bad_silence_is_named(word: str) -> None:
+    """The word that is wrong, and what one looks like."""
+    said = f"CHURN_SILENCE='a=5 {word}': '{word}' is not topic=seconds, such as customer.events=86400"
+    with pytest.raises(UserError) as error:
+        Settings.load({"CHURN_SILENCE": f"a=5 {word}"}).silence_s()
+    assert str(error.value) == said

@@ -1,7 +1,6 @@
 """The agents: each record counts once, whatever it is and however often it comes."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -14,7 +13,8 @@ import pytest
 
 from schemas.outcomes import Outcome, OutcomeObserved
 from schemas.telemetry import Telemetry, encode_telemetry
-from workers.monitoring.stream import KEPT, RETRY_S, Stream
+from workers.monitoring import stream
+from workers.monitoring.stream import KEPT, Stream
 
 START = datetime(2026, 11, 24, 10, 30, tzinfo=UTC)
 
@@ -46,13 +46,13 @@ def outcome(customer: str) -> bytes:
 
 
 class Parts:
-    """A stream, and what it asked and told; `broker` is where nobody answers."""
+    """A stream, and what it asked and told."""
 
-    def __init__(self, folder: Path, broker: str = "kafka://127.0.0.1:9") -> None:
+    def __init__(self, folder: Path) -> None:
         self.heard: list[Telemetry] = []
         self.waited = 0
         self.stream = Stream(
-            {"broker": [broker]}, folder=str(folder), caught_up=self._wait, join=lambda one: one.subject.encode(),
+            {}, folder=str(folder), caught_up=self._wait, join=lambda one: one.subject.encode(),
             heard=self.heard.append,
         )  # fmt: skip
 
@@ -94,19 +94,35 @@ def test_outcome_is_joined_once(tmp_path: Path, caplog: pytest.LogCaptureFixture
     assert "an outcome cannot be read" in caplog.messages
 
 
-def test_app_that_cannot_start_is_started_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+class Broken:
+    """An app that cannot start."""
+
+    started = False
+
+    async def start(self) -> None:
+        """As where no broker is."""
+        raise ConnectionError("nobody is there")
+
+    async def stop(self) -> None:
+        """There is nothing to stop."""
+
+
+def test_app_that_cannot_start_is_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """It is not the active one meanwhile, and ends when it is told to."""
-    caplog.set_level(logging.WARNING)
-    stream = Parts(tmp_path).stream
-    assert not stream.active
+    monkeypatch.setattr(stream, "RETRY_S", 0.01)
+    watched = Parts(tmp_path).stream
+    monkeypatch.setattr(watched, "_build", Broken)
+    assert not watched.active
 
     async def run() -> None:
-        task = asyncio.ensure_future(stream.run())
+        task = asyncio.ensure_future(watched.run())
         while caplog.messages.count("the monitor's streams ended") < 2:
-            assert not stream.active
-            await asyncio.sleep(0.05)
+            assert not watched.active
+            await asyncio.sleep(0.001)
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
 
-    asyncio.run(asyncio.wait_for(run(), 10 * RETRY_S))
+    asyncio.run(asyncio.wait_for(run(), 10))
