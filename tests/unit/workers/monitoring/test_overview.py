@@ -93,7 +93,7 @@ def test_numbers_for_prometheus() -> None:
     site.records = [record(TOPIC_QUIET, "a"), record(BROKER_AWAY, "b", state="cleared")]
     episodes: Any = SimpleNamespace(records=lambda: site.records)
     numbers = Numbers(site.stream, site.watch, episodes, "1.0")
-    found = {metric: values for metric, values in numbers.read()}
+    found = dict(numbers.read())
     assert found[INFO] == {("monitor", "1.0"): 1}
     assert found[MONITOR_ACTIVE] == {(): 1}
     assert found[ALERTS_OPEN] == {("topic-quiet", "critical"): 1}
