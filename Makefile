@@ -53,6 +53,9 @@ bench-http: $(READY) ## the HTTP API under load, with FastAPI and MLServer besid
 bench-telemetry: $(READY) ## what telemetry costs the scoring worker, in pairs of runs with it and without
 	$(BIN)/python -m tests.bench.telemetry
 
+bench-monitor: $(READY) ## whether one monitor keeps up with the telemetry of 50 workers
+	$(BIN)/python -m tests.bench.monitor
+
 lock: $(READY) ## write the lock files anew from pyproject.toml
 	$(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --python-version 3.11 pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --python-version 3.11 --extra local --extra dev pyproject.toml -o requirements-dev.lock
@@ -69,4 +72,4 @@ $(READY): requirements-dev.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.PHONY: help demo test soak test-unit test-faults test-faults-long test-faults-control lint format schemas fuzz bench bench-http bench-telemetry lock setup clean
+.PHONY: help demo test soak test-unit test-faults test-faults-long test-faults-control lint format schemas fuzz bench bench-http bench-telemetry bench-monitor lock setup clean
