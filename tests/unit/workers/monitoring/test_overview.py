@@ -1,6 +1,7 @@
 """Everything put together: what is judged and when again, and how it is described."""
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -23,10 +24,11 @@ from workers.alerts.catalogue import (
     WORKERS_DEAD,
     WORKERS_STALLED,
 )
-from workers.monitoring import overview, recent
+from workers.monitoring import quality, recent
 from workers.monitoring.hours import HourTotals, Seen
-from workers.monitoring.overview import RECENT_ALERTS, STANDING_BY, Overview, Parts, Read, sentence
+from workers.monitoring.overview import RECENT_ALERTS, STANDING_BY, Overview, Parts, sentence
 from workers.monitoring.pairs import WITHOUT_SCORE, Pair, encode
+from workers.monitoring.quality import outcomes
 from workers.monitoring.recent import Recent
 from workers.monitoring.watch import Watch
 
@@ -121,8 +123,9 @@ def test_active_monitor_judges_everything_that_it_can() -> None:
 
 
 def test_quiet_topic_is_told_with_the_rest() -> None:
-    """What the watch says comes through."""
+    """What the watch says comes through; where the tables are empty, there is nothing else."""
     scene = Scene()
+    assert scene.judge() == {}
     scene.clock.wait(100)
     assert set(scene.judge()) == {TOPIC_QUIET.name}
 
@@ -141,8 +144,13 @@ def test_window_is_as_long_as_the_settings_say() -> None:
 
 def test_outcomes_are_measured_again_when_there_are_more(monkeypatch: pytest.MonkeyPatch) -> None:
     """And when the hour has changed, as one that was dated ahead may be mature then; otherwise not."""
-    measured, real = [], overview.quality.outcomes
-    monkeypatch.setattr(overview.quality, "outcomes", lambda *a: measured.append(len(a[0])) or real(*a))
+    measured: list[int] = []
+
+    def counted(kept: Sequence[bytes], now: datetime) -> quality.Outcomes:
+        measured.append(len(kept))
+        return outcomes(kept, now)
+
+    monkeypatch.setattr(quality, "outcomes", counted)
     scene = Scene()  # half an hour before the hour changes
     scene.learn(1, stayers=1)
     scene.learn(1, known_s=HOUR_S / 2)
@@ -177,8 +185,8 @@ def test_status_before_anything_happened() -> None:
     assert status.sentence == "All is well: nothing is to be done, no scoring workers are at work."
     assert status.topics == [TopicStatus(EVENTS, None, None, 100)]
     assert (status.lag, status.latency_p50_s, status.latency_p99_s, status.dead_letters) == (None, None, None, 0)
-    assert not (status.open_alerts or status.recent_alerts or status.hours or status.processes or status.models)
-    assert not (status.measured or status.expected or status.calibration or status.shifts or status.freshness)
+    lists = (status.open_alerts, status.recent_alerts, status.hours, status.processes, status.models, status.measured)
+    assert not any((*lists, status.expected, status.calibration, status.shifts, status.freshness))
 
 
 def test_status_has_everything_that_is_known() -> None:
@@ -210,7 +218,7 @@ def test_status_has_everything_that_is_known() -> None:
     [(25 * HOUR_S - 1, 1, 2), (25 * HOUR_S, 1, 0), (3 * DAY_S - 1, 1, 0), (3 * DAY_S, 0, 0)],
 )
 def test_how_long_an_hour_is_shown(ago_s: float, hours: int, dead_letters: int) -> None:
-    """In the charts for three days, in the numbers of today until it is over for a day; its version as long as known."""
+    """In the charts for three days, in the numbers of today until it is over for a day."""
     scene = Scene()
     scene.answer(ago_s=ago_s)
     status = scene.overview.status()
@@ -256,9 +264,3 @@ def test_what_is_wrong_in_words() -> None:
     assert sentence([drift], 1) == "The data has shifted."
     assert sentence([drift, dead], 0) == "No scoring worker is there. And 1 more."
     assert sentence([drift, dead, quiet], 0) == "No record has come to customer.events for 2 h. And 2 more."
-
-
-def test_read_of_nothing_is_judged() -> None:
-    """An active monitor whose tables are empty finds nothing wrong."""
-    alerts, judged = Scene().overview.judge(Read(active=True, hours={}, pairs=[], recent=()))
-    assert (alerts, judged) == ([], OF_THE_BROKER | OF_THE_STREAMS)
