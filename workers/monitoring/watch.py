@@ -45,7 +45,7 @@ class Watch:
         """`limits_s`: for how long each topic may be quiet; nothing is told of workers within `stalled_s`."""
         self._ask, self._limits_s, self._now = ask, limits_s, now
         self._stalled = timedelta(seconds=stalled_s)
-        self._began = now()
+        self._began = self._looked = now()
         self._away_since: datetime | None = None
         self._dead_since: datetime | None = None
         self._standing_since: datetime | None = None
@@ -81,7 +81,7 @@ class Watch:
         return [BROKER_AWAY.alert(f"Kafka does not answer: {error}", since=since)]
 
     def _told(self, since: datetime | None) -> datetime | None:
-        return since if since and self._now() - since >= self._stalled else None
+        return since if since and self._looked - since >= self._stalled else None
 
     def _quiet(self, seen: Look) -> list[Alert]:
         alerts, now = [], self._now()
@@ -94,7 +94,7 @@ class Watch:
         return alerts
 
     def _workers(self, seen: Look) -> list[Alert]:
-        now = self._now()
+        self._looked = now = self._now()
         moved = seen.committed != self._committed
         self._committed = seen.committed
         self._dead_since = None if seen.members else self._dead_since or now

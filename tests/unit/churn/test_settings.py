@@ -95,6 +95,27 @@ def test_chosen_settings_are_those_that_differ() -> None:
     assert Settings.load(chosen).chosen() == {"REDIS_URL": "***", "CHURN_LOCAL": "'/x'", "CHURN_PARTITIONS": "7"}
 
 
+def test_topics_that_must_not_be_quiet() -> None:
+    """Each with its seconds; by default it is the events of customers, and nothing is watched where none is named."""
+    assert Settings().silence_s() == {"customer.events": 86_400.0}
+    several = Settings.load({"CHURN_SILENCE": " customer.events=3600\tcustomer.outcomes=0.5\nchurn.scores=1e9 "})
+    assert several.silence_s() == {"customer.events": 3600.0, "customer.outcomes": 0.5, "churn.scores": 1e9}
+    assert Settings.load({"CHURN_SILENCE": ""}).silence_s() == {}
+
+
+@pytest.mark.parametrize(
+    "word", ["customer.events", "customer.events=", "=5", "a=0", "a=-1", "a=nan", "a=inf", "a=1e10", "a=1h", "a==5"]
+)
+def test_word_that_is_no_topic_with_seconds_is_named(word: str) -> None:
+    """In one line with the variable, all of its value, the word, and what was expected."""
+    settings = Settings.load({"CHURN_SILENCE": f"customer.events=5\n{word}"})
+    with pytest.raises(UserError) as caught:
+        settings.silence_s()
+    assert str(caught.value) == (
+        f"CHURN_SILENCE='customer.events=5\\n{word}': {word!r} is not topic=seconds, such as customer.events=86400"
+    )
+
+
 @given(st.text(), st.sampled_from([v for v in Settings().environment() if v.startswith("CHURN_")]))
 def test_any_text_is_a_setting_or_a_user_error(text: str, variable: str) -> None:
     """Whatever a variable holds, it is taken or refused with its name, in one line."""

@@ -1,16 +1,21 @@
 """The page as text: well-formed, with every number, and nothing hostile gets through."""
 
+import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from html.parser import HTMLParser
 from importlib.resources import files
+from typing import Any
 
 import msgspec
 import pytest
 
 from schemas.status import Status
 from tests.status import HOSTILE, empty_status, hostile_status, rich_status
-from workers.monitoring.pages import POLICY, STATIC, dashboard
+from workers.api.messages import Limits, Request, Response
+from workers.api.problems import ApiError
+from workers.api.routes import Router
+from workers.monitoring.pages import POLICY, STATIC, Monitoring, dashboard, routes
 
 VOID = {"meta", "link"}
 WIKI = "https://wiki.example/runbook.md"
@@ -61,6 +66,17 @@ def page(status: Status, runbook: str = WIKI) -> Checker:
     body = dashboard(status, runbook).body
     assert isinstance(body, bytes)
     return Checker(body.decode())
+
+
+def ask(path: str, *, active: bool = True) -> Response:
+    """The answer of a monitor to a GET; raises `ApiError`."""
+    found = Router(routes(Monitoring(rich_status, lambda: active, lambda: b"churn_info 1\n", WIKI))).find(path)
+    assert found is not None
+
+    async def receive() -> MutableMapping[str, Any]:
+        raise AssertionError("a GET has no body")
+
+    return asyncio.run(found[0]["GET"].handler(Request({}, receive, "r1", found[1], Limits(1, 1))))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("make", [rich_status, empty_status, hostile_status])
@@ -134,3 +150,40 @@ def test_every_file_is_where_the_package_is() -> None:
     version = re.search(r"Chart\.js v([\d.]+)", banner)
     assert version
     assert f" {version[1]}," in readme
+
+
+def test_dashboard_and_status_are_of_one_monitor() -> None:
+    """The page at the root, the same numbers as JSON beside it, counts for Prometheus."""
+    assert ask("/") == dashboard(rich_status(), WIKI)
+    status = ask("/status")
+    assert isinstance(status.body, bytes)
+    assert msgspec.json.decode(status.body, type=Status) == rich_status()
+    assert ask("/metrics").body == b"churn_info 1\n"
+
+
+def test_monitor_that_stands_by_lives_and_is_not_ready() -> None:
+    """So that requests go to the active one, and nobody restarts the other."""
+    for path in ("/livez", "/readyz"):
+        assert ask(path).status == 200
+    assert ask("/livez", active=False).status == 200
+    with pytest.raises(ApiError) as caught:
+        ask("/readyz", active=False)
+    assert (caught.value.kind, caught.value.detail) == (
+        "standby", "another monitor has the topics, or none has them yet"
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STATIC)
+def test_file_is_served_as_it_is(name: str) -> None:
+    """Every byte, with its type."""
+    package, folder, media = STATIC[name]
+    served = ask(f"/static/{name}")
+    assert served == Response(200, (files(package) / folder / name).read_bytes(), f"{media}; charset=utf-8")
+
+
+@pytest.mark.parametrize("name", ["README.md", "..", "%2e%2e", "", "style.css\0"])
+def test_other_files_are_not_served(name: str) -> None:
+    """Also those that are in the same folder."""
+    with pytest.raises(ApiError) as caught:
+        ask(f"/static/{name}")
+    assert caught.value.kind == "not-found"
