@@ -119,7 +119,7 @@ def test_the_image_holds_what_runs_and_nothing_else(run: Run) -> None:
 
 
 def _assert_watched(url: str, key: str, records: int) -> None:
-    """The monitor is the active one, tells its numbers who has the key, and has heard of every answer within a minute."""
+    """The monitor is active, shows its numbers to who has the key, and has heard of every answer within a minute."""
     assert httpx.get(f"{url}/status").status_code == 401
     deadline_s = time.monotonic() + 60
     while True:
