@@ -94,7 +94,7 @@ def test_the_page_works_and_every_record_is_answered_once(
     assert {"healthy", "hours", "measured"} <= numbers.keys()
     assert httpx.get(f"http://127.0.0.1:{api_port}/predict", params={"customer": "12"}).status_code == 401
     key = said["docker compose exec monitor cat monitor.key"].strip()
-    _assert_watched(f"http://127.0.0.1:{monitor_port}", key, records)
+    _assert_watched(f"http://127.0.0.1:{monitor_port}", key, records + 1)  # and the answer over HTTP
     services = [json.loads(line) for line in run("docker compose ps --format json").splitlines()]
     assert sorted((service["Service"], service["Health"]) for service in services) == [
         ("api", "healthy"),
@@ -118,14 +118,14 @@ def test_the_image_holds_what_runs_and_nothing_else(run: Run) -> None:
     assert re.fullmatch(r"10001\nchurn, version \S+\n", said)
 
 
-def _assert_watched(url: str, key: str, records: int) -> None:
+def _assert_watched(url: str, key: str, answers: int) -> None:
     """The monitor is active, shows its numbers to who has the key, and has heard of every answer within a minute."""
     assert httpx.get(f"{url}/status").status_code == 401
     deadline_s = time.monotonic() + 60
     while True:
         said = httpx.get(f"{url}/status", headers={"Authorization": f"Bearer {key}"}, timeout=30).raise_for_status()
         status = msgspec.json.decode(said.content, type=Status)
-        if sum(sum(hour.counts.values()) for hour in status.hours) == records and status.measured:
+        if sum(sum(hour.counts.values()) for hour in status.hours) == answers and status.measured:
             break
         assert time.monotonic() < deadline_s, status
         time.sleep(0.5)
