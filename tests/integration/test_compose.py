@@ -7,16 +7,19 @@ import json
 import os
 import re
 import subprocess
+import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from shutil import which
 
 import httpx
+import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 
 from churn.stack.docker import KAFKA_IMAGE, REDIS_IMAGE, docker_answers, has_image
 from churn.stack.ports import free_port
+from schemas.status import Status
 from schemas.topics import EVENTS, SCORES
 from tests.conftest import ROOT
 from tests.integration.worker import outputs, read
@@ -43,7 +46,13 @@ def api_port() -> int:
 
 
 @pytest.fixture
-def run(port: int, api_port: int) -> Iterator[Run]:
+def monitor_port() -> int:
+    """Choose a third for the monitor."""
+    return free_port()
+
+
+@pytest.fixture
+def run(port: int, api_port: int, monitor_port: int) -> Iterator[Run]:
     """Run commands on a Compose project of the test's own, of which nothing is left at the end."""
     if trouble := _trouble():
         if os.environ.get("CI_DOCKER") == "1":
@@ -54,15 +63,21 @@ def run(port: int, api_port: int) -> Iterator[Run]:
         "COMPOSE_PROJECT_NAME": f"churn-test-{port}",
         "KAFKA_PORT": str(port),
         "API_PORT": str(api_port),
+        "MONITOR_PORT": str(monitor_port),
+        "ALERT_URLS": "",
+        "SENTRY_DSN": "",
     }
     yield partial(_run, environment)
     _run(environment, "docker compose down --volumes --remove-orphans")
 
 
-def test_the_page_works_and_every_record_is_answered_once(run: Run, port: int, api_port: int) -> None:
+def test_the_page_works_and_every_record_is_answered_once(
+    run: Run, port: int, api_port: int, monitor_port: int
+) -> None:
     """From nothing to scores and away again; a reader on this machine counts and validates all that was published."""
     *commands, away = _commands()
-    said = {command: run(command.replace("127.0.0.1:8000", f"127.0.0.1:{api_port}")) for command in commands}
+    here = {"127.0.0.1:8000": f"127.0.0.1:{api_port}", "127.0.0.1:8100": f"127.0.0.1:{monitor_port}"}
+    said = {command: run(_replaced(command, here)) for command in commands}
 
     kafka = f"127.0.0.1:{port}"
     records = len(read(kafka, EVENTS))
@@ -74,20 +89,24 @@ def test_the_page_works_and_every_record_is_answered_once(run: Run, port: int, a
         validator.validate(json.loads(message.value() or b""))
 
     assert len(said["docker compose exec score churn scores --from-beginning --count 5"].splitlines()) == 5
-    (answer,) = (json.loads(text) for command, text in said.items() if command.startswith("curl"))
+    answer, numbers = (json.loads(text) for command, text in said.items() if command.startswith("curl"))
     assert answer["status"] == "scored"
+    assert {"healthy", "hours", "measured"} <= numbers.keys()
     assert httpx.get(f"http://127.0.0.1:{api_port}/predict", params={"customer": "12"}).status_code == 401
+    key = said["docker compose exec monitor cat monitor.key"].strip()
+    _assert_watched(f"http://127.0.0.1:{monitor_port}", key, records + 1)  # and the answer over HTTP
     services = [json.loads(line) for line in run("docker compose ps --format json").splitlines()]
     assert sorted((service["Service"], service["Health"]) for service in services) == [
         ("api", "healthy"),
         ("kafka", "healthy"),
+        ("monitor", "healthy"),
         ("redis", "healthy"),
         *[("score", "healthy")] * 3,
     ]
 
-    run("docker compose stop --timeout 30 score api")
-    stopped = [json.loads(line) for line in run("docker compose ps --all --format json score api").splitlines()]
-    assert [service["ExitCode"] for service in stopped] == [0, 0, 0, 0]
+    run("docker compose stop --timeout 30 score api monitor")
+    stopped = [json.loads(line) for line in run("docker compose ps --all --format json score api monitor").splitlines()]
+    assert [service["ExitCode"] for service in stopped] == [0] * 5
     run(away)
     assert run("docker compose ps --all --quiet") == ""
 
@@ -97,6 +116,27 @@ def test_the_image_holds_what_runs_and_nothing_else(run: Run) -> None:
     run("docker compose build")
     said = run("docker compose run --rm --no-deps setup 'id -u; ! command -v cc gcc git pytest; churn --version'")
     assert re.fullmatch(r"10001\nchurn, version \S+\n", said)
+
+
+def _assert_watched(url: str, key: str, answers: int) -> None:
+    """The monitor is active, shows its numbers to who has the key, and has heard of every answer within a minute."""
+    assert httpx.get(f"{url}/status").status_code == 401
+    deadline_s = time.monotonic() + 60
+    while True:
+        said = httpx.get(f"{url}/status", headers={"Authorization": f"Bearer {key}"}, timeout=30).raise_for_status()
+        status = msgspec.json.decode(said.content, type=Status)
+        if sum(sum(hour.counts.values()) for hour in status.hours) == answers and status.measured:
+            break
+        assert time.monotonic() < deadline_s, status
+        time.sleep(0.5)
+    assert httpx.get(f"{url}/readyz").status_code == 200
+    assert {process.kind for process in status.processes} == {"score", "api"}
+
+
+def _replaced(text: str, words: Mapping[str, str]) -> str:
+    for old, new in words.items():
+        text = text.replace(old, new)
+    return text
 
 
 def _commands() -> list[str]:

@@ -1,4 +1,4 @@
-"""`churn doctor` on a broker with logins and permissions."""
+"""`churn doctor` and the monitor on a broker with logins and permissions."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,9 +18,12 @@ from confluent_kafka.admin import (
 from churn.stack.kafka import LocalKafka
 from churn.stack.ports import free_port
 from model.artifact import save
-from schemas.topics import DEAD_LETTERS, EVENTS, SCORES, TELEMETRY
+from producers.client import ChurnEvents
+from schemas.topics import ALERTS, DEAD_LETTERS, EVENTS, HOURS, OUTCOMES, PAIRS, SCORES, TELEMETRY
 from tests.conftest import Churn
+from tests.integration.monitor_process import MonitorProcess
 from tests.integration.test_doctor import examined, statuses
+from tests.integration.worker import read
 from tests.unit.model.test_training import ARTIFACT
 from workers.admin import KafkaAdmin
 
@@ -34,6 +37,13 @@ WORKER = [  # what the page on production says that a worker needs
     (TOPIC, TELEMETRY, AclOperation.WRITE),
     (GROUP, "churn-score", AclOperation.READ),
     (ID, "churn-score-", AclOperation.WRITE),
+]
+MONITOR = [  # and what it says that a monitor needs
+    *((TOPIC, name, AclOperation.READ) for name in (TELEMETRY, OUTCOMES, SCORES, HOURS, PAIRS, ALERTS)),
+    *((TOPIC, name, AclOperation.WRITE) for name in (HOURS, PAIRS, ALERTS)),
+    (TOPIC, EVENTS, AclOperation.DESCRIBE),
+    (GROUP, "churn-monitor", AclOperation.READ),
+    *((GROUP, name, AclOperation.DESCRIBE) for name in ("churn-score", "churn-monitor-index", "churn-alerts")),
 ]
 
 
@@ -152,3 +162,22 @@ def test_permissions_that_the_page_names_are_enough(
     assert said["topics"].status == "warning"
     assert "their settings cannot be read: " in said["topics"].found
     assert said["group"].status == "ok"
+
+
+def test_permissions_that_the_page_names_are_enough_for_a_monitor(
+    worker: dict[str, str], broker: tuple[str, str], tmp_path: Path
+) -> None:
+    """With them it is the active one, keeps outcomes, and tells of dead workers in the log of alerts."""
+    allow(broker[0], MONITOR)
+    with ChurnEvents({"bootstrap_servers": broker[0]}, source="crm") as events:
+        events.publish("outcome.observed", "1234", {"churned": True, "horizon_days": 90})
+    monitor = MonitorProcess(worker | {"CHURN_STALLED_S": "1"}, tmp_path / "monitor.log")
+    try:
+        monitor.wait_active()
+        shown = monitor.wait_for(lambda status: status.outcomes_without_score > 0 and bool(status.open_alerts))
+        assert [record.alert.kind for record in shown.open_alerts] == ["workers-dead"]
+        assert read(broker[0], ALERTS)
+        assert read(broker[0], PAIRS)
+        assert "authoriz" not in monitor.log.read_text().lower()
+    finally:
+        monitor.kill()

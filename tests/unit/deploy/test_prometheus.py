@@ -18,6 +18,7 @@ from workers.metrics import METRICS
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
 RULES = DEPLOY / "prometheus" / "rules.yml"
+RUNBOOK = DEPLOY.parent / "docs" / "runbook.md"
 DASHBOARD = DEPLOY / "grafana" / "churn.json"
 SUFFIXES = {"histogram": ("_bucket", "_sum", "_count"), "counter": ("",), "gauge": ("",)}
 SHOWN = {metric.name + suffix: metric for metric in METRICS for suffix in SUFFIXES[metric.kind]}
@@ -81,6 +82,27 @@ def test_every_rule_says_what_to_do() -> None:
     for kind in ("score", "api"):
         assert f'absent(churn_info{{kind="{kind}"}})' in text
     assert "absent(churn_monitor_active == 1)" in text
+
+
+def test_every_rule_links_to_its_section() -> None:
+    """It is there and says the same severity; and no section is of a rule that is not there."""
+    rules = re.findall(r"severity: (\w+)\}\n(?:.*\n)*?.*runbook_url: docs/runbook.md#(\S+)\n", RULES.read_text())
+    kinds, _, others = RUNBOOK.read_text().partition("\n## Alerts of Prometheus\n")
+    sections = {
+        name: severity.lower()
+        for part, level in ((kinds, "##"), (others, "###"))
+        for name, severity in re.findall(rf"^{level} (\S+)\n(\w+), for ", part, re.MULTILINE)
+    }
+    assert {anchor: severity for severity, anchor in rules}.items() <= sections.items()
+    assert set(re.findall(r"^### (.*)$", others, re.MULTILINE)) <= {anchor for _, anchor in rules}
+
+
+@pytest.mark.parametrize("heading", ["**Means.**", "**See.**", "**Do.**", "**Over**"])
+def test_every_section_of_a_rule_says_what_it_takes(heading: str) -> None:
+    """What it means, how to see it, what to do, when it is over."""
+    _, *sections = RUNBOOK.read_text().partition("\n## Alerts of Prometheus\n")[2].split("\n### ")
+    assert sections
+    assert [section.splitlines()[0] for section in sections if heading not in section] == []
 
 
 def test_panels_of_the_dashboard_do_not_overlap() -> None:
