@@ -87,8 +87,14 @@ class Process:
             raise StackError(f"{self._name} (pid {self.pid}) does not end; its log is {self.log}")
 
     def pause(self) -> None:
-        """Stop the program's clock (SIGSTOP): its connections stay open and nothing answers."""
+        """Stop the program's clock (SIGSTOP): its connections stay open and nothing answers.
+
+        Where it is our child, nothing of it runs any more when this returns.
+        """
         self._signal(signal.SIGSTOP)
+        if (pid := self.pid) is not None:
+            with suppress(ChildProcessError):
+                os.waitid(os.P_PID, pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)  # all of its threads, or its end
 
     def resume(self) -> None:
         """Let a paused program go on (SIGCONT)."""

@@ -1,6 +1,7 @@
 """`churn doctor` and the monitor on a broker with logins and permissions."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,12 @@ MONITOR = [  # and what it says that a monitor needs
 ]
 
 
+_ANYTHING: Any = None  # which the client's own types do not allow
+EVERYTHING = AclBindingFilter(
+    ResourceType.ANY, _ANYTHING, ResourcePatternType.ANY, _ANYTHING, _ANYTHING, AclOperation.ANY, AclPermissionType.ANY
+)
+
+
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
     """A broker with our topics: the address where everybody is the administrator, and the one where users log in."""
@@ -79,11 +86,8 @@ def worker(environment: dict[str, str], broker: tuple[str, str]) -> dict[str, st
     """The environment of a worker that logs in; it has a model, and no permissions yet."""
     save(ARTIFACT, Path(environment["CHURN_MODELS"]))
     admin = AdminClient({"bootstrap.servers": broker[0]})
-    anything: Any = None  # which the client's own types do not allow
-    everything = AclBindingFilter(
-        ResourceType.ANY, anything, ResourcePatternType.ANY, anything, anything, AclOperation.ANY, AclPermissionType.ANY
-    )
-    admin.delete_acls([everything])[everything].result(10)
+    admin.delete_acls([EVERYTHING])[EVERYTHING].result(10)
+    wait_for(admin, lambda there: not there)
     return environment | {
         "KAFKA_BOOTSTRAP_SERVERS": broker[1],
         "KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT",
@@ -94,7 +98,7 @@ def worker(environment: dict[str, str], broker: tuple[str, str]) -> dict[str, st
 
 
 def allow(address: str, rules: list[tuple[ResourceType, str, AclOperation]]) -> None:
-    """Let the worker do so."""
+    """Let the worker do so; it may when this returns."""
     bindings = [
         AclBinding(
             kind,
@@ -110,6 +114,15 @@ def allow(address: str, rules: list[tuple[ResourceType, str, AclOperation]]) -> 
     admin = AdminClient({"bootstrap.servers": address})
     for future in admin.create_acls(bindings).values():
         future.result(10)
+    wait_for(admin, lambda there: {*bindings} <= there)
+
+
+def wait_for(admin: AdminClient, hold: Callable[[set[AclBinding]], bool]) -> None:
+    """Wait until the permissions hold at the broker, which hears of a change a moment after it is confirmed."""
+    deadline_s = time.monotonic() + 10
+    while not hold({*admin.describe_acls(EVERYTHING).result(10)}):
+        assert time.monotonic() < deadline_s, "the permissions did not change within 10 s"
+        time.sleep(0.01)
 
 
 def test_refused_login_is_told_as_such(churn: Churn, worker: dict[str, str]) -> None:

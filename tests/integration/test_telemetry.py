@@ -322,7 +322,7 @@ def test_telemetry_that_is_not_allowed_is_kept(
 ) -> None:
     """A process that may not write the topic goes on; once it may write the topic, all is there."""
     caplog.set_level(logging.INFO)
-    # It sees the topic, so what it is refused is the producer id: an error after which a producer says nothing more.
+    # It sees the topic, so what it is refused is the producer id, which only poll tells.
     allow(broker[0], [(ResourceType.TOPIC, TELEMETRY, AclOperation.DESCRIBE)])
     summaries = Summaries("p", "api", Watch())
     publisher = Publisher(Settings.load(worker).librdkafka())
@@ -337,6 +337,8 @@ def test_telemetry_that_is_not_allowed_is_kept(
         return count
 
     count = tell_until("telemetry is not taken; it is kept and sent later")
+    (record,) = (record for record in caplog.records if record.name == "workers.telemetry.publisher")
+    assert "Cluster authorization failed" in vars(record)["error"]
     allow(broker[0], [(ResourceType.TOPIC, TELEMETRY, AclOperation.WRITE)])
     count += tell_until("telemetry is taken again")
     publisher.close(summaries.take())

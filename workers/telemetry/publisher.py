@@ -58,7 +58,7 @@ class Publisher:
             return
         try:
             self._producer.poll(wait_s)
-        except KafkaException as error:  # one after which this producer does nothing more, not even give up
+        except KafkaException as error:  # says why; the delivery report behind it only that the queue was purged
             self._failed(error.args[0])
 
     def _send(self, summary: Telemetry) -> None:

@@ -87,17 +87,43 @@ def test_children_end_with_it(process: Process) -> None:
 
 
 def test_pause_and_resume(process: Process) -> None:
-    """A paused program lives and does nothing until it is resumed."""
+    """A paused program lives and does nothing from then on until it is resumed."""
     process.start(TICKS)
     eventually(lambda: process.log.stat().st_size > 0)
     process.pause()
-    time.sleep(0.1)
+    process.pause()  # again, which changes nothing
     size = process.log.stat().st_size
     time.sleep(0.2)
     assert process.alive()
     assert process.log.stat().st_size == size
     process.resume()
     eventually(lambda: process.log.stat().st_size > size)
+
+
+def test_pause_of_one_that_has_ended_or_is_of_another(process: Process) -> None:
+    """Nothing is waited for."""
+    process.pause()
+    process.start(["/bin/true"])
+    eventually(lambda: not process.alive())
+    process.pause()
+    process.start(TICKS)
+    code = "import sys; from pathlib import Path; from churn.stack.process import Process; "
+    code += "Process(sys.argv[1], Path(sys.argv[2])).pause()"
+    subprocess.run([sys.executable, "-c", code, process.log.stem, str(process.log.parent)], check=True, timeout=20)
+    assert process.alive()
+
+
+def test_threads_are_paused_too(process: Process) -> None:
+    """When pause returns, not one of them runs."""
+    busy = "import threading\nfor _ in range(20): threading.Thread(target=lambda: [0 for _ in iter(int, 1)]).start()"
+    for _ in range(5):
+        process.start([sys.executable, "-c", busy])
+        tasks = Path(f"/proc/{process.pid}/task")
+        eventually(lambda: len([*tasks.iterdir()]) > 20)  # noqa: B023
+        process.pause()
+        states = {(task / "stat").read_text().rpartition(")")[2].split()[0] for task in tasks.iterdir()}
+        process.kill()
+        assert states == {"T"}
 
 
 def test_a_paused_one_stops(process: Process) -> None:
