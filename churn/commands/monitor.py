@@ -64,6 +64,8 @@ def monitor() -> None:
     sentry = start_sentry(settings, "monitor")
     for library in ("faust", "mode", "aiokafka"):  # each step of theirs is a line
         logging.getLogger(library).setLevel(logging.WARNING)
+    # It waits while its buffer is full, as it should, and says so for every record of a long replay.
+    logging.getLogger("faust.transport.producer").setLevel(logging.ERROR)
     folder = settings.local / "monitor"
     index = ScoreIndex(folder / f"scores-{settings.monitor_port}.sqlite")
     reader = ScoreReader(settings.librdkafka(), index)

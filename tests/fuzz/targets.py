@@ -20,18 +20,21 @@ from model.state import LAYOUT, TYPES
 from producers.checkpoint import Checkpoint, Place
 from producers.errors import ReplayError
 from schemas import deadletters, documents
+from schemas.alerts import AlertRecord, decode_alert, encode_alert
 from schemas.cloudevents import to_ms
 from schemas.deadletters import DeadLetterDecision, Headers
 from schemas.errors import InvalidRecordError, decoded
 from schemas.outcomes import decode_outcome
 from schemas.scores import decode_score
-from schemas.topics import DEAD_LETTERS
+from schemas.telemetry import ModelCounts, Telemetry, decode_telemetry, encode_telemetry
+from schemas.topics import DEAD_LETTERS, EVENTS
 from tests.fuzz import hostile
 from tests.fuzz.model import ARTIFACT, DECISION, NOW
 from tests.fuzz.mutator import JSON_SCALAR, WORD, Seed, msgpack_seed, text_seed
 from tests.fuzz.settle import added, settle
 from tests.fuzz.states import CUSTOMER, good_states, use_state
 from tests.fuzz.watch import nothing_is_run
+from workers.alerts.catalogue import TOPIC_QUIET
 from workers.scoring.records import LARGEST_BYTES, Record
 from workers.store import decode_applied
 
@@ -72,8 +75,10 @@ def all_targets() -> Iterator[list[Target]]:
         yield [
             _json("events", 40, feed_event, [_example(kind) for kind in TYPES]),
             Target("states", 20, list(states), hostile.MSGPACK, hostile.HUGE_MSGPACK, use_state),
-            _json("scores", 9, _feeder(decode_score), [_example(name) for name in scores]),
-            _json("outcomes", 5, _feeder(decode_outcome), [_example("outcome.observed")]),
+            _json("scores", 5, _feeder(decode_score), [_example(name) for name in scores]),
+            _json("outcomes", 3, _feeder(decode_outcome), [_example("outcome.observed")]),
+            _json("telemetry", 4, _feeder(decode_telemetry), [_telemetry()]),
+            _json("alerts", 2, _feeder(decode_alert), [_alert()]),
             Target("headers", 5, _headers(), hostile.JSON, hostile.HUGE_JSON, feed_headers),
             _json("decisions", 4, _feeder(deadletters.decode_decision), [_decision()]),
             Target("applied", 2, [applied], hostile.JSON, hostile.HUGE_JSON, feed_applied),
@@ -95,6 +100,18 @@ def _example(name: str) -> bytes:
 
 def _decision() -> bytes:
     return msgspec.json.encode(DeadLetterDecision("replayed", NOW, 1))
+
+
+def _telemetry() -> bytes:
+    counts = {"scored": 9, "could-not-compute": 1}
+    model = ModelCounts([5, 5], {"offer": 2}, {"calls": [1, 2, 3]})
+    return encode_telemetry(
+        Telemetry(process="a-1", kind="score", began=NOW, ended=NOW, counts=counts, lag=3, models={"v1": model})
+    )
+
+
+def _alert() -> bytes:
+    return encode_alert(AlertRecord(alert=TOPIC_QUIET.alert("quiet", since=NOW, about=EVENTS), state="raised", at=NOW))
 
 
 def _headers() -> list[Seed]:

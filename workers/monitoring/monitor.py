@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from schemas.topics import EVENTS, SCORES
 from workers.admin import BrokerError, KafkaAdmin
+from workers.alerts.catalogue import TOPIC_QUIET
 from workers.alerts.episodes import Episodes
 from workers.monitoring.overview import Overview, Read
 from workers.monitoring.scores import ScoreReader
@@ -43,21 +44,23 @@ class Monitor:
             await asyncio.to_thread(thread.join, TELLING_S)
             await asyncio.to_thread(self._episodes.settle, TELLING_S)
 
-    def look(self, read: Read) -> bool:
-        """Judge, and have told what there is to tell; whether nothing is critical."""
+    def look(self, read: Read) -> bool | None:
+        """Judge, and have told what there is to tell; whether nothing is critical, None if the broker did not say."""
         alerts, judged = self._overview.judge(read)
         self._episodes.look(alerts, judged=judged, active=read.active)
-        return all(alert.severity != "critical" for alert in alerts)
+        if any(alert.severity == "critical" for alert in alerts):
+            return False
+        return True if TOPIC_QUIET.name in judged else None
 
     async def _look_on(self) -> None:
         while True:
             began_s = time.monotonic()
-            well = False
+            well: bool | None = False
             try:
                 well = await asyncio.to_thread(self.look, self._overview.read())
             except Exception:  # a monitor that cannot judge one thing goes on with the others
                 logger.exception("a look failed")
-            if began_s >= self._beaten_s + BEAT_S:
+            if well is not None and began_s >= self._beaten_s + BEAT_S:
                 self._beat(well)
                 self._beaten_s = began_s
             await asyncio.sleep(max(0.0, began_s + self._every_s - time.monotonic()))

@@ -12,7 +12,7 @@ from schemas.alerts import Alert
 from schemas.topics import EVENTS, SCORES
 from tests.unit.workers.monitoring.clock import START
 from workers.admin import Bounds, BrokerError, Newest
-from workers.alerts.catalogue import FEATURE_DRIFT, TOPIC_QUIET
+from workers.alerts.catalogue import BROKER_AWAY, FEATURE_DRIFT, TOPIC_QUIET
 from workers.monitoring import monitor
 from workers.monitoring.monitor import Joining, Monitor
 from workers.monitoring.overview import Read
@@ -106,16 +106,18 @@ def work_on(monitor_: Monitor, until: Callable[[], object]) -> None:
 def test_heartbeat_says_whether_all_is_well(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, alerts: list[Alert] | None, well: bool
 ) -> None:
-    """Well is nothing critical; a look that failed is not, and does not end the looking."""
+    """Well is nothing critical; a look that failed is not, and ends nothing; one without an answer is no beat."""
     monkeypatch.setattr(monitor, "BEAT_S", 0.02)
     looked: list[Any] = []
     beats: list[bool] = []
 
     def judge(_: Read) -> tuple[list[Alert], set[str]]:
         looked.append(None)
+        if len(looked) == 1:
+            return [], {BROKER_AWAY.name}
         if alerts is None:
             raise ValueError("broken")
-        return alerts, {"k"}
+        return alerts, {TOPIC_QUIET.name}
 
     async def forever() -> None:
         await asyncio.sleep(3600)
@@ -136,4 +138,4 @@ def test_heartbeat_says_whether_all_is_well(
     assert told[-2:] == ["stopped", "settled"]
     assert ("a look failed" in caplog.messages) == (alerts is None)
     if alerts is not None:
-        assert told[0] == (alerts, {"k"}, True)
+        assert told[:2] == [([], {BROKER_AWAY.name}, True), (alerts, {TOPIC_QUIET.name}, True)]
