@@ -62,8 +62,10 @@ def monitor() -> None:
         insist(topic, existing)
     start_logging()
     sentry = start_sentry(settings, "monitor")
-    for library in ("faust", "mode", "aiokafka"):  # each step of theirs is a line
+    for library in ("faust", "mode"):  # each step of theirs is a line
         logging.getLogger(library).setLevel(logging.WARNING)
+    # While a broker is away it says so thirty times a second; librdkafka, which reads beside it, says it sparingly.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     # It waits while its buffer is full, as it should, and says so for every record of a long replay.
     logging.getLogger("faust.transport.producer").setLevel(logging.ERROR)
     folder = settings.local / "monitor"

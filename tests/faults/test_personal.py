@@ -241,6 +241,7 @@ def _spoil_models(models: Path, process: ApiProcess) -> None:
 def test_row_28_personal_data_in_the_monitor(site: Site, times: Times, sentry: SentryReceiver, tmp_path: Path) -> None:
     """Bad records in every topic that it reads, requests with canaries, alerts of it all: told of, and 0 canaries."""
     times(1, 1)
+    site.clear()
     with watched(site, tmp_path, 1, SENTRY_DSN=sentry.dsn) as (watchers, receiver):
         (monitor,) = watchers.monitors
         producer = Producer({"bootstrap.servers": site.kafka})
