@@ -13,8 +13,8 @@ from tests.fuzz.mutator import Seed
 from tests.fuzz.targets import Target, all_targets
 from tests.fuzz.watch import CodeWasRunError, nothing_is_run
 
-NAMES = ["events", "states", "scores", "outcomes", "telemetry", "alerts", "headers", "decisions", "applied", "checkpoint",
-         "stack", "manifest", "parameters"]  # fmt: skip
+NAMES = ["events", "states", "scores", "outcomes", "telemetry", "alerts", "headers", "decisions", "applied",
+         "checkpoint", "stack", "manifest", "parameters"]  # fmt: skip
 EXAMPLES = sorted((Path(documents.__file__).parent / "examples").glob("*/*"))
 SLICE_BYTES = 3_000_000
 
