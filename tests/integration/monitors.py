@@ -95,12 +95,21 @@ def monitors(kafka: str, redis: str, urls: str, clock: Clock) -> Iterator[Start]
 
 def all_look(some: Sequence[Monitor], *alerts: Alert, active: int | None = 0) -> None:
     """All look at the same moment; the one of that number is the active one."""
-    threads = [
-        threading.Thread(target=monitor.look, args=alerts, kwargs={"active": number == active})
-        for number, monitor in enumerate(some)
-    ]
-    for thread in threads:
-        thread.start()
+    together = threading.Barrier(len(some))
+
+    def look(monitor: Monitor, *, active: bool, begun: threading.Event) -> None:
+        begun.set()
+        together.wait()
+        monitor.look(*alerts, active=active)
+
+    threads = []
+    for number, monitor in enumerate(some):
+        begun = threading.Event()
+        threads.append(
+            threading.Thread(target=look, args=[monitor], kwargs={"active": number == active, "begun": begun})
+        )
+        threads[-1].start()
+        begun.wait()  # coverage cannot begin to watch two threads at once
     for thread in threads:
         thread.join()
 

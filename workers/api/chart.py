@@ -124,8 +124,8 @@ def _apart(ticks: Iterable[tuple[str, float]]) -> Iterator[Tick]:
 
 
 def _round(scale: _Scale) -> Sequence[float]:
-    """Some five round numbers on the scale."""
-    rough = (scale.last - scale.first) / 5
+    """Some five round numbers on the scale, and at least two that are not at its very ends."""
+    rough = (scale.last - scale.first) / 5.5  # the step is up to 2.5 times as long
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(step for step in (power, 2 * power, 5 * power, 10 * power) if step >= rough)
     return [i * step for i in range(math.ceil(scale.first / step), math.floor(scale.last / step) + 1)]

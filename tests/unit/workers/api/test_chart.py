@@ -4,7 +4,7 @@ import math
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from model.features import FEATURES
@@ -46,6 +46,7 @@ def test_bars_are_the_parts(baseline: float, contributions: list[float]) -> None
 
 @unhurried
 @given(st.floats(-1e5, 1e5), st.lists(st.floats(-1e4, 1e4), min_size=1, max_size=len(NAMES)))
+@example(-3846.0, [8621.0])  # 5,000 is at the very end of the scale
 def test_scales_are_legible(baseline: float, contributions: list[float]) -> None:
     """Whatever the numbers, there are some labels, not too many, that do not run into each other."""
     chart = waterfall(made_up(baseline, contributions))
