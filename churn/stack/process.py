@@ -11,6 +11,7 @@ from pathlib import Path
 
 from churn.stack.errors import StackError
 
+STOP_S = 5.0  # within which a program that can be seen to be stopped is
 # The program's own shell writes the pid, so that a starter that is killed at any moment leaves no nameless program.
 _WRITE_PID_AND_BECOME = 'echo "$$ $PPID" >"$0"; exec "$@"'
 
@@ -92,9 +93,13 @@ class Process:
         Where it is our child, nothing of it runs any more when this returns.
         """
         self._signal(signal.SIGSTOP)
-        if (pid := self.pid) is not None:
-            with suppress(ChildProcessError):
-                os.waitid(os.P_PID, pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)  # all of its threads, or its end
+        seen = os.WSTOPPED | os.WEXITED | os.WNOWAIT | os.WNOHANG  # all of its threads, or its end
+        # Bounded: a program that has just forked a child which shares its memory waits for it, and the child, which is
+        # stopped too, never gets as far as to let it go. Neither runs, and neither ever counts as stopped.
+        deadline = time.monotonic() + STOP_S
+        with suppress(ChildProcessError):
+            while (pid := self.pid) and not os.waitid(os.P_PID, pid, seen) and time.monotonic() < deadline:
+                time.sleep(0.002)
 
     def resume(self) -> None:
         """Let a paused program go on (SIGCONT)."""

@@ -126,6 +126,17 @@ def test_threads_are_paused_too(process: Process) -> None:
         assert states == {"T"}
 
 
+def test_pause_comes_to_an_end_while_children_begin(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shell that is stopped in the middle of starting a program never counts as stopped, and does nothing either."""
+    monkeypatch.setattr("churn.stack.process.STOP_S", 0.3)
+    process.start(["/bin/sh", "-c", "while :; do /bin/true; done"])
+    for _ in range(60):
+        time.sleep(0.003)
+        process.pause()
+        process.resume()
+    assert process.alive()
+
+
 def test_a_paused_one_stops(process: Process) -> None:
     """Stop ends a paused program by SIGTERM, without waiting for the time-out."""
     process.start(TICKS)
