@@ -84,7 +84,7 @@ def chi_squared_p(reference: ArrayLike, now: ArrayLike) -> float:
     if not rows.all():
         return 1.0
     totals = both.sum(axis=0)
-    order = np.lexsort((both[1], totals))  # by count, and not by place: names of bins do not matter
+    order = np.lexsort((*both, totals))  # by counts, and not by place: names of bins do not matter
     expected = totals[order] * (rows.min() / rows.sum())
     small = int((expected < _FEWEST_EXPECTED).sum())
     if expected[:small].sum() < _FEWEST_EXPECTED:
