@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from schemas.cloudevents import Time
-from schemas.errors import InvalidRecordError, decoded
+from schemas.errors import decoded
 
 Severity = Literal["warning", "critical"]
 Audience = Literal["oncall", "data"]  # on-call staff, data scientists
@@ -49,6 +49,4 @@ _decode = msgspec.json.Decoder(AlertRecord).decode
 
 def decode_alert(value: bytes | None) -> AlertRecord:
     """One record from the bytes of its value; raises `InvalidRecordError`, whatever the bytes are."""
-    if value is None:
-        raise InvalidRecordError("undecodable", "the value is null")
     return decoded(_decode, value)

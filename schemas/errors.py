@@ -17,8 +17,13 @@ class InvalidRecordError(Exception):
         self.error_class: ErrorClass = error_class
 
 
-def decoded(decode: Callable[[bytes], _T], value: bytes) -> _T:
-    """`decode(value)`, with everything that msgspec raises on bad bytes turned into `InvalidRecordError`."""
+def decoded(decode: Callable[[bytes], _T], value: bytes | None) -> _T:
+    """`decode(value)`, with everything that msgspec raises on bad bytes turned into `InvalidRecordError`.
+
+    So is None, which is the value of a record without one.
+    """
+    if value is None:
+        raise InvalidRecordError("undecodable", "the value is null")
     try:
         return decode(value)
     except msgspec.ValidationError as error:

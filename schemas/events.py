@@ -10,7 +10,7 @@ from typing import Annotated, get_args
 import msgspec
 
 from schemas.cloudevents import CloudEvent
-from schemas.errors import InvalidRecordError, decoded
+from schemas.errors import decoded
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]
 Amount = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
@@ -143,6 +143,4 @@ encode = msgspec.json.Encoder().encode
 
 def decode_event(value: bytes | None) -> Event:
     """One event from the bytes of a record's value; raises `InvalidRecordError`, whatever the bytes are."""
-    if value is None:
-        raise InvalidRecordError("undecodable", "the value is null")
     return decoded(_decode, value)

@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 
 from schemas.cloudevents import CloudEvent
-from schemas.errors import InvalidRecordError, decoded
+from schemas.errors import decoded
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -27,6 +27,4 @@ encode = msgspec.json.Encoder().encode
 
 def decode_outcome(value: bytes | None) -> OutcomeObserved:
     """One outcome from the bytes of a record's value; raises `InvalidRecordError`, whatever the bytes are."""
-    if value is None:
-        raise InvalidRecordError("undecodable", "the value is null")
     return decoded(_decode, value)

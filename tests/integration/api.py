@@ -15,13 +15,14 @@ from model.artifact import save
 from model.state import CustomerState
 from schemas.partitioning import partition_of
 from tests.conftest import PARTITIONS, clean_environment
+from tests.integration.processes import ChurnProcess
 from tests.unit.model.test_scoring import known
 from tests.unit.model.test_training import ARTIFACT
 from workers.api.keys import new_key
 from workers.store import FeatureStore
 
 
-class ApiProcess:
+class ApiProcess(ChurnProcess):
     """A `churn api` process; its log goes to `log`."""
 
     def __init__(
@@ -57,11 +58,6 @@ class ApiProcess:
         """The processes that answer."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         return [int(child) for child in children.read_text().split()]
-
-    def stop(self, timeout_s: float = 30) -> int:
-        """SIGTERM, and the exit code."""
-        self.process.terminate()
-        return self.process.wait(timeout_s)
 
     def end(self) -> None:
         """End it if it has not ended; in good order, so that what it covered of the code is known."""

@@ -11,9 +11,10 @@ import msgspec
 
 from churn.stack.ports import free_port
 from schemas.status import Status
+from tests.integration.processes import ChurnProcess
 
 
-class MonitorProcess:
+class MonitorProcess(ChurnProcess):
     """A `churn monitor` process; its log goes to `log`."""
 
     def __init__(self, environment: Mapping[str, str], log: Path) -> None:
@@ -52,16 +53,6 @@ class MonitorProcess:
         except AssertionError as error:
             raise AssertionError(f"{error}\n{found[-1]}") from None
         return found[-1]
-
-    def kill(self) -> None:
-        """`kill -9`."""
-        self.process.kill()
-        self.process.wait(10)
-
-    def stop(self, timeout_s: float = 30) -> int:
-        """SIGTERM, and the exit code."""
-        self.process.terminate()
-        return self.process.wait(timeout_s)
 
 
 def eventually(what: str, holds: Callable[[], bool], log: Path, timeout_s: float) -> None:

@@ -12,13 +12,13 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 from msgspec.structs import replace
-from redis import Redis
 
 from churn.stack.kafka import LocalKafka
 from churn.stack.record import Stack
 from churn.stack.redis import LocalRedis
 from schemas.alerts import AlertRecord
 from schemas.topics import ALERTS
+from tests.integration.clusters import redis_cluster
 from tests.integration.monitors import (
     QUIET,
     REMINDER_S,
@@ -411,21 +411,12 @@ def test_time_is_that_of_the_machine(start: Start) -> None:
 
 def test_claims_of_a_cluster(tmp_path: Path) -> None:
     """A Redis Cluster is recognised by itself."""
-    server = LocalRedis(tmp_path / "redis", extra_args=("--cluster-enabled", "yes"))
-    server.start()
-    try:
-        with closing(Redis.from_url(server.url)) as client:
-            client.execute_command("CLUSTER ADDSLOTS", *range(16_384))
-            while client.execute_command("CLUSTER INFO")["cluster_state"] != "ok":
-                time.sleep(0.01)
-        with closing(Claims(server.url, timeout_s=1.0)) as claims:
-            assert claims.take("a/b")
-            assert claims.records() == []
-            claims.release("a/b")
-            assert claims.take("a/b")
-    finally:
-        server.stop()
-    with closing(Claims(server.url, timeout_s=0.2)) as claims, pytest.raises(ClaimsUnavailableError, match="Redis: "):
+    with redis_cluster(tmp_path) as url, closing(Claims(url, timeout_s=1.0)) as claims:
+        assert claims.take("a/b")
+        assert claims.records() == []
+        claims.release("a/b")
+        assert claims.take("a/b")
+    with closing(Claims(url, timeout_s=0.2)) as claims, pytest.raises(ClaimsUnavailableError, match="Redis: "):
         claims.records()
 
 

@@ -14,6 +14,7 @@ from redis import Redis
 from churn.stack.record import Stack
 from churn.stack.redis import LocalRedis
 from model.state import LAYOUT, CustomerState, DamagedStateError
+from tests.integration.clusters import redis_cluster
 from tests.unit.model.test_state import folded, made_up_history
 from workers.keys import applied_key, customer_key
 from workers.store import _FORGET, FeatureStore, StoreUnavailableError
@@ -151,19 +152,10 @@ def test_full_redis_is_unavailable_and_stays_whole(own_redis: LocalRedis) -> Non
 
 def test_cluster_is_recognised_and_used(tmp_path: Path) -> None:
     """On a Redis Cluster every call stays within one slot."""
-    server = LocalRedis(tmp_path / "redis", extra_args=("--cluster-enabled", "yes"))
-    server.start()
-    try:
-        with closing(Redis.from_url(server.url)) as client:
-            client.execute_command("CLUSTER ADDSLOTS", *range(16_384))
-            while client.execute_command("CLUSTER INFO")["cluster_state"] != "ok":
-                time.sleep(0.01)
-        with connected(server.url) as store:
-            for partition in range(6):
-                assert store.write(partition, expected=None, applied=partition, states={"a": STATE, "b": OTHER})
-                assert store.read(partition, ["a", "b"]) == (partition, {"a": STATE, "b": OTHER})
-            store.clear(2)
-            assert store.read(2, ["a"]) == (None, {})
-            assert store.read(3, ["a"]).applied == 3
-    finally:
-        server.stop()
+    with redis_cluster(tmp_path) as url, connected(url) as store:
+        for partition in range(6):
+            assert store.write(partition, expected=None, applied=partition, states={"a": STATE, "b": OTHER})
+            assert store.read(partition, ["a", "b"]) == (partition, {"a": STATE, "b": OTHER})
+        store.clear(2)
+        assert store.read(2, ["a"]) == (None, {})
+        assert store.read(3, ["a"]).applied == 3

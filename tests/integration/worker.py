@@ -13,25 +13,16 @@ from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from schemas.events import Event, encode
 from schemas.scores import ChurnScored, decode_score
 from schemas.topics import DEAD_LETTERS, EVENTS, SCORES
+from tests.integration.processes import ChurnProcess
 
 
-class Worker:
+class Worker(ChurnProcess):
     """A `churn score` process; its log goes to `log`."""
 
     def __init__(self, environment: Mapping[str, str], log: Path) -> None:
         self.log = log
         with log.open("ab") as file:
             self.process = subprocess.Popen([sys.executable, "-m", "churn", "score"], env=environment, stderr=file)
-
-    def kill(self) -> None:
-        """`kill -9`."""
-        self.process.kill()
-        self.process.wait(10)
-
-    def stop(self, timeout_s: float = 30) -> int:
-        """SIGTERM, and the exit code."""
-        self.process.terminate()
-        return self.process.wait(timeout_s)
 
     def wait_for(self, text: str, timeout_s: float = 30, times: int = 1) -> None:
         """Wait until the log says `text` at least so many times."""

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import reduce
 from itertools import zip_longest
 
 import msgspec
@@ -48,44 +49,43 @@ def add(hour: HourTotals, summary: Telemetry, offset: int) -> HourTotals:
     """The hour with the summary at `offset` of `churn.telemetry` in it; one that is in it already changes nothing."""
     if offset < hour.applied:
         return hour
-    seen = dict(hour.seen)
-    for version in summary.models:
-        before = seen.get(version, Seen(summary.began, summary.ended))
-        seen[version] = Seen(min(before.first, summary.began), max(before.last, summary.ended))
-    return HourTotals(
+    one = HourTotals(
         applied=offset + 1,
-        counts=_sum(hour.counts, summary.counts),
-        types=_sum(hour.types, summary.types),
-        requests=_sum(hour.requests, summary.requests),
-        problems=_sum(hour.problems, summary.problems),
-        errors=_sum(hour.errors, summary.errors),
-        models=_models(hour.models, summary.models),
-        seen=seen,
-        latency=bins(hour.latency, summary.latency),
-        freshness=_histograms(hour.freshness, summary.freshness),
+        counts=summary.counts,
+        types=summary.types,
+        requests=summary.requests,
+        problems=summary.problems,
+        errors=summary.errors,
+        models=summary.models,
+        seen=dict.fromkeys(summary.models, Seen(summary.began, summary.ended)),
+        latency=summary.latency,
+        freshness=summary.freshness,
     )
+    return _both(hour, one)
 
 
 def total(hours: Iterable[HourTotals]) -> HourTotals:
-    """Several hours as one; `applied` means nothing in it."""
-    result = HourTotals()
-    for hour in hours:
-        seen = dict(result.seen)
-        for version, span in hour.seen.items():
-            before = seen.get(version, span)
-            seen[version] = Seen(min(before.first, span.first), max(before.last, span.last))
-        result = HourTotals(
-            counts=_sum(result.counts, hour.counts),
-            types=_sum(result.types, hour.types),
-            requests=_sum(result.requests, hour.requests),
-            problems=_sum(result.problems, hour.problems),
-            errors=_sum(result.errors, hour.errors),
-            models=_models(result.models, hour.models),
-            seen=seen,
-            latency=bins(result.latency, hour.latency),
-            freshness=_histograms(result.freshness, hour.freshness),
-        )
-    return result
+    """Several hours as one; `applied` means nothing in it, and is 0."""
+    return msgspec.structs.replace(reduce(_both, hours, HourTotals()), applied=0)
+
+
+def _both(one: HourTotals, other: HourTotals) -> HourTotals:
+    seen = dict(one.seen)
+    for version, span in other.seen.items():
+        before = seen.get(version, span)
+        seen[version] = Seen(min(before.first, span.first), max(before.last, span.last))
+    return HourTotals(
+        applied=max(one.applied, other.applied),
+        counts=_sum(one.counts, other.counts),
+        types=_sum(one.types, other.types),
+        requests=_sum(one.requests, other.requests),
+        problems=_sum(one.problems, other.problems),
+        errors=_sum(one.errors, other.errors),
+        models=_models(one.models, other.models),
+        seen=seen,
+        latency=bins(one.latency, other.latency),
+        freshness=_histograms(one.freshness, other.freshness),
+    )
 
 
 def bins(one: Sequence[int], other: Sequence[int]) -> Bins:
