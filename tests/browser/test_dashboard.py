@@ -13,7 +13,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from schemas.status import Status
+from schemas.status import Interval, Status
 from tests.browser.conftest import Visit
 from tests.integration.monitor import MonitorSite, monitor_site
 from tests.status import AT, NEW, OLD, empty_status, hostile_status, rich_status
@@ -136,6 +136,18 @@ def test_charts_draw_the_numbers_of_the_status(visit: Visit, site: MonitorSite) 
     known = [point for point in found["calibration"] if point["observed"]["value"] is not None]
     assert points["data"] == [{"x": point["predicted"], "y": point["observed"]["value"]} for point in known]
     assert diagonal["data"] == [{"x": 0, "y": 0}, {"x": 1, "y": 1}]
+
+
+def test_labels_of_an_axis_differ(visit: Visit, site: MonitorSite) -> None:
+    """Also where all there is to show is one week with a narrow interval."""
+    one = next(m for m in site.status.measured if m.week)
+    narrow = msgspec.structs.replace(one, roc_auc=Interval(0.98, 0.974, 0.984))
+    site.status = msgspec.structs.replace(site.status, measured=[narrow])
+    page = visit("/")
+    drawn(page, "accuracy")
+    canvas = page.locator('figure[data-table="accuracy"] canvas').first.element_handle()
+    labels = page.evaluate("canvas => Chart.getChart(canvas).scales.y.ticks.map(({label}) => label)", canvas)
+    assert len({*labels}) == len(labels) >= 3
 
 
 def test_open_alerts_are_at_the_top(visit: Visit, site: MonitorSite) -> None:

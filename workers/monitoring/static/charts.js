@@ -122,7 +122,7 @@ const KINDS = {
     const ends = datasets.flatMap(({ data, ends: pairs }) => [...data, ...pairs.flat()]).filter((end) => end !== null && end !== undefined);
     const scale = ends.length ? { suggestedMin: Math.min(...ends), suggestedMax: Math.max(...ends) } : {};
     return { type: "line", data: { labels: weeks, datasets },
-      options: options({ y: { scale, ticks: { callback: (value) => value.toFixed(2) } } }) };
+      options: options({ y: { scale } }) };
   },
 
   /** How many left of those with like scores, beside the line on which they all should be. */
