@@ -14,6 +14,7 @@ CLEAN = frozenset(
         "model.state.DamagedStateError",
         "workers.admin.BrokerError",
         "workers.admin.LoginError",
+        "workers.scoring.transactions.AbortedError",
         "workers.scoring.transactions.FencedError",
         "workers.scoring.transactions.LogError",
         "workers.store.StoreUnavailableError",

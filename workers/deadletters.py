@@ -8,8 +8,9 @@ besides its own.
 
 import logging
 import math
+import time
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
@@ -23,12 +24,13 @@ from schemas.topics import DEAD_LETTERS, DECISIONS
 from workers.admin import BrokerError
 from workers.headers import headers_of
 from workers.letters import DeadLetter, batches, obstacle, original
-from workers.scoring.transactions import FencedError, LogError, Output, Transactions
+from workers.scoring.transactions import AbortedError, FencedError, LogError, Output, Transactions
 
 GROUP = "churn-dlq"  # nobody joins it: Kafka's clients want a name
 TRANSACTIONAL_ID = "churn-dlq"
 SILENCE_S = 10.0
 READ_RECORDS = 1000
+PAUSES_S = (0.1, 0.2, 0.4, 0.0)  # after each transaction that was aborted; no more are tried than there are
 
 
 class DeadLettersError(Exception):
@@ -90,7 +92,7 @@ class DeadLetters:
             for batch in batches(self.letters(places)):
                 obstacles = [obstacle(letter, decisions, verdict) for letter in batch]
                 if free := [letter for letter, why_not in zip(batch, obstacles, strict=True) if why_not is None]:
-                    transactions.publish(_outputs(verdict, free, datetime.now(UTC)), [], membership)
+                    _publish(transactions, verdict, free, membership)
                 yield Counter(why_not or verdict for why_not in obstacles)
         except FencedError:
             raise DeadLettersError(
@@ -125,6 +127,22 @@ class DeadLetters:
             "fetch.wait.max.ms": 50,
         }
         return Consumer({**config, **self._config}, logger=logging.getLogger("kafka"))
+
+
+def _publish(transactions: Transactions, verdict: Verdict, letters: Sequence[DeadLetter], membership: Any) -> None:
+    """In one transaction, which is tried again while nothing but that it was aborted is known of it.
+
+    While another process takes the transactional id the broker gives no better reason; a transaction after that does.
+    """
+    for pause_s in PAUSES_S:
+        try:
+            transactions.publish(_outputs(verdict, letters, datetime.now(UTC)), [], membership)
+        except AbortedError as error:
+            aborted = error
+            time.sleep(pause_s)
+        else:
+            return
+    raise aborted
 
 
 def _outputs(verdict: Verdict, letters: Iterable[DeadLetter], now: datetime) -> Iterator[Output]:

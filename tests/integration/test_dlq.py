@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import pytest
-from confluent_kafka import Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 from kafka import KafkaProducer
 
@@ -28,7 +28,7 @@ from tests.conftest import PARTITIONS, ROOT, Churn
 from tests.integration.test_commands import NOWHERE, refused
 from tests.integration.test_scoring import StartWorker, made_up_events, start_worker
 from tests.integration.worker import read
-from workers import deadletters
+from workers import deadletters, failpoints
 from workers.admin import BrokerError, KafkaAdmin
 from workers.deadletters import DeadLetters, DeadLettersError
 from workers.letters import BATCH_LETTERS
@@ -177,17 +177,45 @@ def test_killed_replay_sends_each_letter_once(churn: Churn, environment: dict[st
     assert listed(churn, environment) == []
 
 
-def test_two_at_once_send_each_letter_once(churn: Churn, environment: dict[str, str], stack: Stack) -> None:
+def test_two_at_once_send_each_letter_once(environment: dict[str, str], stack: Stack) -> None:
     """The second command ends the first, which says so in one line, and sends what the first did not."""
     count = bury(stack.kafka.address, many(60_000))
     first = start(environment, "replay", "--yes")
     wait_until_it_sends(stack.kafka.address, first)
-    second = churn("dlq", "replay", "--yes", environment=environment)
+    second = start(environment, "replay", "--yes")
+    while second.poll() is None:  # in slow motion, or the first would be done before the second has started
+        first.send_signal(signal.SIGSTOP)
+        time.sleep(0.09)
+        first.send_signal(signal.SIGCONT)
+        time.sleep(0.01)
     output, errors = first.communicate(timeout=60)
     assert (first.returncode, output) == (2, ""), errors
     assert errors.startswith(f"churn: {ENDED}; before that: replayed ")
     assert errors.count("\n") == 1
-    assert second.returncode == 0, second
+    said = second.communicate(timeout=60)
+    assert second.returncode == 0, said
+    assert replayed_values(stack.kafka.address) == {b"%d" % number: 1 for number in range(count)}
+
+
+def test_transaction_that_was_aborted_is_tried_again(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broker that says no more than that something is wrong does not end a replay, unless it goes on to say so."""
+    count = bury(stack.kafka.address, many(3))
+    letters = DeadLetters({"bootstrap.servers": stack.kafka.address}, {DEAD_LETTERS: 1, DECISIONS: 1})
+    places = [Place(0, offset) for offset in range(count)]
+    fails = len(deadletters.PAUSES_S)
+
+    def unknown() -> None:
+        nonlocal fails
+        if fails:
+            fails -= 1
+            raise KafkaException(KafkaError(KafkaError.UNKNOWN))
+
+    monkeypatch.setitem(failpoints.armed, "commit", unknown)
+    with pytest.raises(BrokerError, match="Kafka: "):
+        next(letters.decide("replayed", places))
+    assert read(stack.kafka.address, EVENTS) == []
+    fails = len(deadletters.PAUSES_S) - 1
+    assert list(letters.decide("replayed", places)) == [{"replayed": count}]
     assert replayed_values(stack.kafka.address) == {b"%d" % number: 1 for number in range(count)}
 
 

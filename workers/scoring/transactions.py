@@ -33,6 +33,10 @@ class FencedError(LogError):
     """Another producer has taken the transactional id: nothing of this one will commit any more."""
 
 
+class AbortedError(LogError):
+    """Nothing of the transaction was committed, for certain: it may be tried again."""
+
+
 class Output(msgspec.Struct, frozen=True, gc=False):
     """A record to publish; its key decides the partition."""
 
@@ -88,13 +92,13 @@ class Transactions:
             self._producer = None
             raise LogError(f"Kafka: offsets were not taken within {OFFSETS_DEADLINE_S:g} s") from None
         except KafkaException as error:
-            cause = self._abort(producer, error)
-            raise (FencedError if cause.args[0].code() in _FENCED else LogError)(said(cause)) from None
+            raise self._aborted(producer, error) from None
 
-    def _abort(self, producer: Producer, error: KafkaException) -> KafkaException:
-        """Abort, or throw the producer away where it cannot abort any more; returns the error that tells most.
+    def _aborted(self, producer: Producer, error: KafkaException) -> LogError:
+        """Abort, or throw the producer away where it cannot abort any more; returns what tells most of it.
 
-        A commit just when another takes the id may fail with nothing but an unknown error: the abort tells why.
+        A commit just when another takes the id may fail with nothing but an unknown error. The abort tells why, or it
+        succeeds, as the broker has aborted already, and the next transaction tells.
         """
         if not error.args[0].fatal():
             try:
@@ -103,10 +107,10 @@ class Transactions:
                 logger.warning("the transaction cannot be aborted", extra={"error": said(second)})
                 error = second
             else:
-                return error
+                return AbortedError(said(error))
         producer.purge()
         self._producer = None
-        return error
+        return (FencedError if error.args[0].code() in _FENCED else LogError)(said(error))
 
 
 def _produce(producer: Producer, output: Output) -> None:
